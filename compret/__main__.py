@@ -1,0 +1,56 @@
+"""The console script: names its commands and answers the light ones before anything heavy is imported."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from compret import __version__
+from compret.types import UserError
+
+COMMANDS = {
+    "fit": "train, with checkpoints, validation and an export that SentenceTransformer loads",
+    "validate": "run the validation suites",
+    "test": "run benchmark suites and write results.json; NanoBEIR with the default backbone if nothing is given",
+    "predict": "embed the lines of a text file",
+    "report": "print a table of results.json files",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code is 2 for a mistake of the user's, which is told in one line."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    command = _parser().parse_args(arguments[:1]).command
+    try:
+        if command == "report":
+            from compret.report.table import main as report
+
+            return report(arguments[1:])
+        os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
+        from compret.cli import run
+
+        return run(arguments)
+    except UserError as error:
+        sys.stderr.write(f"compret: {error}\n")
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="compret",
+        usage="compret COMMAND [OPTIONS]",
+        description="Train and benchmark dense retrievers that must tell near-misses from paraphrases.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="compret COMMAND --help lists a command's options; --config takes a file or the name of a shipped one.",
+    )
+    parser.add_argument("--version", action="version", version=f"compret {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, text in COMMANDS.items():
+        commands.add_parser(name, help=text, add_help=False)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""At the end of a fit: a folder that SentenceTransformer loads, with a model card."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
+
+log = logging.getLogger(__name__)
+
+
+class Export(Callback):
+    """Writes the last weights and README.md into `folder`; the folder appears only when it is whole.
+
+    Args:
+        folder: where the export goes; an older one there is replaced.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    @rank_zero_only
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        unfinished = self.folder.with_name(self.folder.name + ".unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        pl_module.encoder.save(unfinished)  # type: ignore[union-attr, operator]
+        (unfinished / "README.md").write_text(model_card(trainer, pl_module), encoding="utf-8")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        unfinished.rename(self.folder)
+        log.info("export: %s", self.folder)
+
+
+def model_card(trainer: Trainer, module: Any) -> str:
+    """Markdown: backbone, data, loss, optimiser, seed, steps and the last validation results."""
+    data: Any = trainer.datamodule  # type: ignore[attr-defined]
+    facts = {
+        "backbone": f"{module.encoder.name} ({module.encoder.revision})",
+        "pooling, tokens": f"{module.encoder.pooling}, {module.encoder.max_length}",
+        "steps": trainer.global_step,
+        "batch": f"{getattr(data, 'batch_size', '?')} x {trainer.world_size}",
+        "loss": module.loss,
+        "optimiser": module.optimizer,
+        "seed": getattr(data, "seed", "?"),
+        "precision": trainer.precision,
+    }
+    results = {name: round(float(value), 4) for name, value in sorted(trainer.callback_metrics.items())}
+    sources = getattr(data, "fingerprints", {})
+    shares = getattr(data, "weights", None) or ["by rows"] * len(sources)
+    return "\n".join(
+        [
+            "---\nlibrary_name: sentence-transformers\ntags: [sentence-transformers, compret]\n---",
+            f"# {module.encoder.name.rsplit('/', 1)[-1]}, trained with compret\n",
+            *(f"- {name}: {value}" for name, value in facts.items()),
+            "\n## Data\n\n| source | share | fingerprint |\n|---|---|---|",
+            *(f"| {name} | {share} | {key} |" for (name, key), share in zip(sources.items(), shares, strict=True)),
+            "\n## Results of the last validation\n\n```json",
+            json.dumps(results, indent=1),
+            "```\n",
+        ]
+    )

@@ -1,0 +1,221 @@
+"""The command line: LightningCLI with compret's models and data, its folders, and configs that are found by name."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from jsonargparse import ActionConfigFile
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+import compret.data
+import compret.tasks
+from compret.callbacks.export import Export
+from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
+from compret.types import UserError
+
+DEFAULT_DATA = {
+    "fit": "compret.data.Triplets",
+    "validate": "compret.data.NanoBEIR",
+    "test": "compret.data.NanoBEIR",
+    "predict": "compret.data.Texts",
+}
+_NOT_THE_USERS = (
+    ".*does not have many workers.*",
+    ".*Checkpoint directory .* exists and is not empty.*",
+    ".*isinstance.treespec, LeafSpec.* is deprecated.*",
+    "LightningCLI's args parameter is intended to run from within Python.*",
+)
+TRAINER_DEFAULTS = {"use_distributed_sampler": False, "num_sanity_val_steps": 0, "log_every_n_steps": 10}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one of fit, validate, test, predict as LightningCLI does; 0 when it went well.
+
+    Raises:
+        UserError: a mistake of the user's.
+    """
+    _quiet()
+    try:
+        CompretCLI(
+            LightningModule,
+            LightningDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=SaveConfig,
+            trainer_defaults=TRAINER_DEFAULTS,
+            seed_everything_default=42,
+            auto_configure_optimizers=False,
+            load_from_checkpoint_support=False,
+            parser_kwargs={"prog": "compret"},
+            args=list(arguments),
+        )
+    except MisconfigurationException as error:
+        raise UserError(" ".join(str(error).split())) from error
+    return 0
+
+
+class FindConfig(ActionConfigFile):
+    """`--config name.yaml`: a path, a file of ./configs, or one of the configs that compret ships."""
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
+        found = str(find_config(values)) if isinstance(values, str) else values
+        super().__call__(parser, cfg, found, option_string)  # type: ignore[no-untyped-call]
+
+
+def find_config(name: str) -> Path:
+    """The file that a config's name means.
+
+    Raises:
+        UserError: there is none; the message lists the shipped ones.
+    """
+    folders = [Path(), Path("configs"), *shipped_configs()]
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    root = shipped_configs()[0]
+    known = sorted(str(path.relative_to(root)) for path in root.rglob("*.yaml"))
+    raise UserError(f"--config {name}: no such file here, in ./configs or among the shipped {', '.join(known)}")
+
+
+def shipped_configs() -> list[Path]:
+    """Where the configs lie: in the installed package, or beside it in a checkout."""
+    package = Path(compret.__file__).parent
+    return [folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir()]
+
+
+class SaveConfig(SaveConfigCallback):
+    """config.yaml in the run's log folder; without a logger there is no such folder and nothing is written."""
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if trainer.logger is not None:
+            super().setup(trainer, pl_module, stage)
+
+
+class CompretCLI(LightningCLI):
+    """LightningCLI that knows where runs go and reads a checkpoint's recipe beneath the user's options."""
+
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        parser = LightningArgumentParser(**kwargs)
+        parser.add_argument("-c", "--config", action=FindConfig, help="A config file, or the name of a shipped one.")
+        return parser
+
+    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        parser.set_defaults({"name": subcommand, "data": {"class_path": DEFAULT_DATA[subcommand]}})
+        if "verbose" in self._subcommand_method_arguments[subcommand]:
+            parser.set_defaults({"verbose": False})
+        return parser
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--name", type=str, help="Runs go to logs/NAME/VERSION and checkpoints/NAME/VERSION.")
+        parser.set_defaults({"model": {"class_path": "compret.tasks.DualEncoder"}})
+        parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=_seed)
+
+    def _parse_ckpt_path(self) -> None:
+        """Options that the user left alone are those of the checkpoint; Lightning's own rule would override him."""
+        config = self.config[self.config.subcommand]
+        path = config.get("ckpt_path")
+        if not path or path in ("best", "last", "hpc", "registry"):
+            return
+        model = config["model"]
+        defaults = {"backbone": compret.tasks.DualEncoder.__init__.__defaults__[0]}  # type: ignore[index]
+        for option, value in _recipe(path).items():
+            if option in model.init_args and model.init_args[option] == defaults.get(option):
+                model.init_args[option] = value
+
+    def instantiate_classes(self) -> None:
+        super().instantiate_classes()
+        if isinstance(self.model, SuiteRunner):
+            self.model.config_text = self._parser(self.subcommand).dump(self.config[self.subcommand], skip_none=False)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """The trainer with the run's folders, unless the user gave a logger of his own."""
+        options = self._get(self.config_init, "trainer")
+        root = Path(options.get("default_root_dir") or ".")
+        name = self._get(self.config_init, "name")
+        version = next_version(root, name)
+        if options.get("logger") in (None, True):
+            _make(root / "logs" / name / version)
+            kwargs["logger"] = TensorBoardLogger(root / "logs", name=name, version=version)
+        kwargs["callbacks"] = [
+            *(options.get("callbacks") or []),
+            *self._callbacks(root / "checkpoints" / name / version),
+        ]
+        return super().instantiate_trainer(**kwargs)
+
+    def _callbacks(self, folder: Path) -> list[Callback]:
+        """Checkpoints and the export when fitting; a bar that suits terminals and log files."""
+        options = self._get(self.config_init, "trainer")
+        given = options.get("callbacks") or []
+        extra: list[Callback] = []
+        if options.get("enable_progress_bar") is not False:
+            extra.append(TQDMProgressBar(refresh_rate=10))
+        if self.subcommand == "fit" and options.get("logger") is not False:
+            extra.append(LearningRateMonitor("step"))
+        if self.subcommand == "fit" and options.get("enable_checkpointing") is not False:
+            _make(folder)
+            extra += [Export(folder / "export"), *_checkpoints(folder, bool(_suites(self.datamodule)))]
+        return [callback for callback in extra if not any(isinstance(g, type(callback)) for g in given)]
+
+
+def _checkpoints(folder: Path, scored: bool) -> list[ModelCheckpoint]:
+    """last.ckpt after each validation, or each epoch; best.ckpt by `val_score` where there are validation suites."""
+    if not scored:
+        return [ModelCheckpoint(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)]
+    return [
+        ModelCheckpoint(
+            folder, filename="best", monitor="val_score", mode="max", save_last=True, enable_version_counter=False
+        )
+    ]
+
+
+def next_version(root: Path, name: str) -> str:
+    """The first of version_0, version_1, … that neither logs nor checkpoints hold yet."""
+    number = 0
+    while any((root / room / name / f"version_{number}").exists() for room in ("logs", "checkpoints")):
+        number += 1
+    return f"version_{number}"
+
+
+def _suites(data: Any) -> list[Any]:
+    return list(getattr(data, "validation", []))
+
+
+def _recipe(path: str) -> dict[str, Any]:
+    """What a checkpoint says of its encoder."""
+    if not Path(path).is_file():
+        raise UserError(f"--ckpt_path {path}: no such file")
+    try:
+        checkpoint = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
+        return dict(checkpoint[CHECKPOINT_KEY]["recipe"])
+    except (KeyError, TypeError, RuntimeError, OSError, ValueError) as error:
+        raise UserError(f"--ckpt_path {path}: not a checkpoint of compret ({type(error).__name__})") from error
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror}); set --trainer.default_root_dir") from error
+
+
+def _seed(seed: bool | int) -> int:
+    return 42 if isinstance(seed, bool) else seed
+
+
+def _quiet() -> None:
+    """compret's own log lines to the terminal; tips and warnings that its users cannot act on, away."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("compret").setLevel(logging.INFO)
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(lambda r: "💡 Tip" not in r.getMessage())
+    for message in _NOT_THE_USERS:
+        warnings.filterwarnings("ignore", message=message)

@@ -1,0 +1,219 @@
+"""Retrieval sets from hub repositories, local folders laid out like them, and BEIR directories."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compret.data.records import Record, fingerprint, read_records, text_field
+from compret.data.tables import read_hub
+from compret.types import RetrievalSet, UserError
+
+log = logging.getLogger(__name__)
+
+NANO_NAMES: Mapping[str, str] = {
+    "climatefever": "NanoClimateFEVER",
+    "dbpedia": "NanoDBPedia",
+    "fever": "NanoFEVER",
+    "fiqa2018": "NanoFiQA2018",
+    "hotpotqa": "NanoHotpotQA",
+    "msmarco": "NanoMSMARCO",
+    "nfcorpus": "NanoNFCorpus",
+    "nq": "NanoNQ",
+    "quoraretrieval": "NanoQuoraRetrieval",
+    "scidocs": "NanoSCIDOCS",
+    "arguana": "NanoArguAna",
+    "scifact": "NanoSciFact",
+    "touche2020": "NanoTouche2020",
+}
+"""The 13 sets by sentence-transformers' names, and the splits that hold them."""
+
+_PARTS = ("corpus", "queries", "qrels")
+Rows = Callable[[], Iterable[Record]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where one dataset's rows come from: three readers, so that nothing is opened before it is wanted."""
+
+    name: str
+    suite: str
+    corpus: Rows
+    queries: Rows
+    qrels: Rows
+
+
+def find_sources(source: str, datasets: list[str] | None) -> list[Source]:
+    """The datasets of a source by name; all that it has when no names are given.
+
+    Args:
+        source: a folder or hub id in NanoBEIR-en layout (configs corpus, queries, qrels; one split a dataset), an owner
+            with one repository a dataset (`zeta-alpha-ai`), `BeIR` with its `-qrels` repositories, a folder of BEIR
+            directories, or `pydoc`.
+        datasets: names; for the Nano layouts those of sentence-transformers, else the folders' or repositories' own.
+
+    Raises:
+        UserError: a name that the source does not have.
+    """
+    if source == "pydoc":
+        return [_pydoc(name) for name in datasets or ["stdlib"]]
+    root = Path(source).expanduser()
+    if root.is_dir():
+        names = datasets or sorted(p.parent.name for p in root.glob("*/corpus.jsonl")) or list(NANO_NAMES)
+        return [_local(root, name) for name in names]
+    if root.is_absolute() or source.startswith("."):
+        raise UserError(f"{source}: no such folder; give a folder of BEIR directories or a hub id")
+    if source.lower() == "beir":
+        return [_beir_hub("BeIR", name) for name in datasets or _needed(source)]
+    return [_nano_hub(source, name) for name in datasets or NANO_NAMES]
+
+
+def load_retrieval_set(source: Source, distractors: int | None = None, seed: int = 42) -> RetrievalSet:
+    """Read one dataset: documents as title and text, judged queries only, each judgement checked against the ids.
+
+    Args:
+        distractors: keep the judged documents and this many others, drawn with `seed`; all if None (the paper's
+            Touche-2020 has 30,000).
+
+    Raises:
+        UserError: a missing column, an id twice, a judgement of an unknown id; the message names the place.
+    """
+    documents = _texts(source.corpus(), titled=True)
+    queries = _texts(source.queries(), titled=False)
+    qrels = _judgements(source.qrels(), documents, queries)
+    if distractors is not None:
+        documents = _subset(documents, {d for judged in qrels.values() for d in judged}, distractors, seed)
+    queries = {q: queries[q] for q in queries if q in qrels}
+    rows = [f"{q} {d} {grade}" for q, judged in qrels.items() for d, grade in judged.items()]
+    texts = [*documents, *documents.values(), *queries, *queries.values()]
+    return RetrievalSet(
+        name=source.name,
+        suite=source.suite,
+        document_ids=list(documents),
+        documents=list(documents.values()),
+        query_ids=list(queries),
+        queries=list(queries.values()),
+        qrels=qrels,
+        fingerprint=fingerprint([*texts, *rows]),
+    )
+
+
+def _texts(records: Iterable[Record], titled: bool) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for place, row in records:
+        key = text_field(place, row, "_id", "id", "query-id", "corpus-id")
+        if key in texts:
+            raise UserError(f"{place}: the id '{key}' stands there twice")
+        text = text_field(place, row, "text")
+        title = row.get("title") if titled else None
+        texts[key] = f"{title} {text}".strip() if title else text
+    return texts
+
+
+def _judgements(
+    records: Iterable[Record], documents: Mapping[str, str], queries: Mapping[str, str]
+) -> dict[str, dict[str, int]]:
+    qrels: dict[str, dict[str, int]] = {}
+    for place, row in records:
+        query = text_field(place, row, "query-id")
+        if query not in queries:
+            raise UserError(f"{place}: query-id '{query}' is not among the queries")
+        found = row.get("corpus-id")
+        for document in map(str, found if isinstance(found, list) else [text_field(place, row, "corpus-id")]):
+            if document not in documents:
+                raise UserError(f"{place}: corpus-id '{document}' is not in the corpus")
+            qrels.setdefault(query, {})[document] = _grade(place, row.get("score", 1))
+    return qrels
+
+
+def _grade(place: str, value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{place}: score '{value}' is not a whole number") from error
+
+
+def _subset(documents: dict[str, str], judged: set[str], others: int, seed: int) -> dict[str, str]:
+    free = [d for d in documents if d not in judged]
+    drawn = np.random.default_rng(seed).choice(len(free), size=min(others, len(free)), replace=False)
+    keep = judged | {free[i] for i in drawn}
+    log.info("%d judged documents and %d others, drawn with seed %d, are kept", len(judged), len(drawn), seed)
+    return {d: text for d, text in documents.items() if d in keep}
+
+
+def _local(root: Path, name: str) -> Source:
+    """One dataset of a folder, whichever of the layouts it has."""
+    if (root / name / "corpus.jsonl").is_file():
+        return _beir_directory(root / name, name)
+    if (root / f"{name}-qrels").is_dir():
+        return _beir_hub(str(root), name)
+    if any(root.glob("*/corpus.jsonl")):
+        raise _unknown(str(root), name, [p.parent.name for p in root.glob("*/corpus.jsonl")])
+    split = _nano(str(root), name)
+    return _one_repository(str(root), split) if (root / split).is_dir() else _one_split(str(root), split)
+
+
+def _beir_directory(folder: Path, name: str) -> Source:
+    def rows(file: str) -> Rows:
+        return partial(read_records, folder / file)
+
+    return Source(name, "BEIR", rows("corpus.jsonl"), rows("queries.jsonl"), rows("qrels/test.tsv"))
+
+
+def _nano_hub(source: str, name: str) -> Source:
+    return _one_split(source, _nano(source, name)) if "/" in source else _one_repository(source, _nano(source, name))
+
+
+def _one_split(source: str, split: str) -> Source:
+    """NanoBEIR-en: one repository, configs corpus, queries, qrels, one split a dataset."""
+    return Source(split, "NanoBEIR", *(partial(_hub_records, source, config, split) for config in _PARTS))
+
+
+def _one_repository(owner: str, name: str) -> Source:
+    """zeta-alpha-ai: one repository a dataset, configs corpus, queries, qrels, split train."""
+    return Source(name, "NanoBEIR", *(partial(_hub_records, f"{owner}/{name}", config, "train") for config in _PARTS))
+
+
+def _beir_hub(owner: str, name: str) -> Source:
+    """BeIR: configs and splits corpus, queries; judgements in the repository with `-qrels` behind its name."""
+    corpus, queries = (partial(_hub_records, f"{owner}/{name}", part, part) for part in _PARTS[:2])
+    return Source(name, "BEIR", corpus, queries, partial(_hub_records, f"{owner}/{name}-qrels", None, "test"))
+
+
+def _hub_records(source: str, config: str | None, split: str) -> Iterator[Record]:
+    place = " ".join(filter(None, [source, config, split]))
+    for number, row in enumerate(read_hub(source, config, split)):
+        yield f"{place}: row {number}", row
+
+
+def _pydoc(name: str) -> Source:
+    from compret.data.pydoc import pydoc
+
+    roots = {"stdlib": "beir", "dev": "validation"}
+    if name not in roots:
+        raise _unknown("pydoc", name, list(roots))
+    return _beir_directory(getattr(pydoc(), roots[name]) / name, name)
+
+
+def _nano(source: str, name: str) -> str:
+    split = NANO_NAMES.get(name.lower().removeprefix("nano"))
+    if split is None:
+        raise _unknown(source, name, list(NANO_NAMES))
+    return split
+
+
+def _unknown(source: str, name: str, known: list[str]) -> UserError:
+    close = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return UserError(f"{source}: no dataset '{name}'; {hint}it has {', '.join(sorted(known))}")
+
+
+def _needed(source: str) -> list[str]:
+    raise UserError(f"{source}: name the datasets, such as --data.datasets [scifact]")

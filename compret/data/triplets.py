@@ -1,0 +1,233 @@
+"""Triplets: training rows of several sources, mixed by weight and split by anchor, with suites as validation."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import xxhash
+from lightning.pytorch import LightningDataModule
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset
+
+from compret.data.collate import Collate, text_key
+from compret.data.sampling import MixedBatchSampler, Row
+from compret.data.suites import Suite, suite_loader
+from compret.data.tables import load_triplets
+from compret.distributed import rank, world_size
+from compret.types import TripletBatch, UserError
+
+if TYPE_CHECKING:
+    from datasets import Dataset as ArrowTable
+
+log = logging.getLogger(__name__)
+
+_SPLIT_STEPS = 1 << 20
+
+
+class Triplets(LightningDataModule):
+    """Training rows: anchor, positive and, where a source has it, negative.
+
+    Args:
+        files: sources of triplets: CSV, TSV, JSON lines or Parquet files, `pydoc:retrieval`, `pydoc:structneg`, saved
+            datasets or hub ids (`owner/name:split`).
+        weights: share of each source among the rows drawn, so that the share of structural rows is one number; by the
+            number of their rows if not given.
+        batch_size: rows a step and a device.
+        holdout: share of the anchors kept out of training for the validation loss; all rows of an anchor go together.
+        validation: suites that are run as validation; never name a test set here.
+        random_negatives: give each row without a negative the positive of another row, drawn with the seed.
+        allow_duplicates: let equal anchors or positives meet in a batch (the paper's plain shuffle).
+        passes: passes of the backbone that a batch is cut into, by length.
+        workers: processes that tokenise.
+        seed: of the split, the shuffle and the random negatives.
+        validation_rows: at most so many held-out rows are used.
+    """
+
+    def __init__(
+        self,
+        files: list[str] | None = None,
+        weights: list[float] | None = None,
+        batch_size: int = 64,
+        holdout: float = 0.01,
+        validation: list[Suite] | None = None,
+        random_negatives: bool = False,
+        allow_duplicates: bool = False,
+        passes: int = 4,
+        workers: int = 1,
+        seed: int = 42,
+        validation_rows: int = 1000,
+    ) -> None:
+        super().__init__()
+        self.files = ["pydoc:retrieval"] if files is None else files
+        self.weights = weights
+        self.batch_size = batch_size
+        self.holdout = holdout
+        self.validation = validation or []
+        self.random_negatives = random_negatives
+        self.allow_duplicates = allow_duplicates
+        self.passes = passes
+        self.workers = workers
+        self.seed = seed
+        self.validation_rows = validation_rows
+        self._check_options()
+
+    def _check_options(self) -> None:
+        if not self.files:
+            raise UserError("data.files: name at least one source of triplets")
+        if self.weights is not None and len(self.weights) != len(self.files):
+            raise UserError(f"data.weights: {len(self.weights)} weights for {len(self.files)} files")
+        if self.weights is not None and (min(self.weights) < 0 or sum(self.weights) <= 0):
+            raise UserError(f"data.weights {self.weights}: weights are at least 0 and not all 0")
+        if self.batch_size < 1 or self.passes < 1:
+            raise UserError("data.batch_size and data.passes must be at least 1")
+        if not 0 <= self.holdout < 1:
+            raise UserError(f"data.holdout {self.holdout}: a share from 0 to below 1")
+
+    def setup(self, stage: str) -> None:
+        """Open the sources and split them; once, and the same on every rank."""
+        if hasattr(self, "sources"):
+            return
+        self.sources = [TripletSource(file, self.seed + i, self.random_negatives) for i, file in enumerate(self.files)]
+        splits = [source.split(self.holdout) for source in self.sources]
+        self._train = [train for train, _ in splits]
+        self._held_out = [held_out for _, held_out in splits]
+        for source, (train, held_out) in zip(self.sources, splits, strict=True):
+            log.info("%s: %d rows to train on, %d held out", source.name, len(train), len(held_out))
+        if sum(map(len, self._train)) < self.batch_size * world_size():
+            raise UserError(f"data.batch_size {self.batch_size}: the files have only {sum(map(len, self._train))} rows")
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Hash of the rows of each source."""
+        return {source.name: source.fingerprint for source in self.sources}
+
+    def train_dataloader(self) -> ResumableLoader:
+        keys = [source.keys[rows] for source, rows in zip(self.sources, self._train, strict=True)]
+        weights = self.weights or [float(len(k)) for k in keys]
+        for name, rows, weight in zip(self.files, keys, weights, strict=True):
+            if weight > 0 and len(rows) == 0:
+                raise UserError(f"{name}: no rows are left to train on; lower data.holdout")
+        sampler = MixedBatchSampler(
+            keys, weights, self.batch_size, self.seed, rank(), world_size(), self.allow_duplicates
+        )
+        return ResumableLoader(
+            TripletRows(self.sources, self._train),
+            batch_sampler=sampler,
+            collate_fn=self._collate(),
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator().manual_seed(self.seed),
+            worker_init_fn=_one_thread if self.workers else None,
+        )
+
+    def val_dataloader(self) -> list[DataLoader[Any]]:
+        """The held-out rows in fixed batches, then the suites."""
+        held_out = [(s, row) for s, rows in enumerate(self._held_out) for row in range(len(rows))]
+        drawn = np.random.default_rng(self.seed).permutation(len(held_out))[: self.validation_rows]
+        mine = [held_out[i] for i in sorted(drawn)][rank() :: world_size()]
+        rows = TripletRows(self.sources, self._held_out)
+        batches = [mine[i : i + self.batch_size] for i in range(0, len(mine), self.batch_size)]
+        loss = DataLoader(rows, batch_sampler=batches, collate_fn=self._collate()) if batches else None
+        return [loader for loader in (loss, *(suite_loader(s, keep=True) for s in self.validation)) if loader]
+
+    def _collate(self) -> Collate:
+        assert self.trainer is not None
+        return Collate(self.trainer.lightning_module.encoder.tokenizer, self.passes)  # type: ignore[arg-type, union-attr]
+
+
+class TripletSource:
+    """One opened source: its rows in memory-mapped Arrow, and the hashes of their anchors and positives."""
+
+    def __init__(self, name: str, seed: int, random_negatives: bool) -> None:
+        self.name = name
+        self.table: ArrowTable = load_triplets(name)
+        self.keys = np.stack([_column_keys(self.table, c) for c in ("anchor", "positive")], axis=1)
+        """int64, `(rows, 2)`."""
+        self.fingerprint = xxhash.xxh3_128_hexdigest(self.keys.tobytes())
+        has_negatives = "negative" in self.table.column_names
+        self.others = self._draw_others(seed) if random_negatives and not has_negatives else None
+
+    def split(self, holdout: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row numbers to train on and held out, by the anchor's hash, which is the same in every source."""
+        held_out = (self.keys[:, 0] % _SPLIT_STEPS) < holdout * _SPLIT_STEPS
+        return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+    def rows(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """Rows by number, with the random negatives filled in."""
+        columns = self.table[numbers]
+        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        if self.others is not None:
+            negatives = self.table[self.others[numbers].tolist()]["positive"]
+            rows = [{**row, "negative": negative} for row, negative in zip(rows, negatives, strict=True)]
+        return rows
+
+    def _draw_others(self, seed: int) -> NDArray[np.int64]:
+        """For each row another row, whose positive differs wherever one drawn again at most four times does."""
+        size = len(self.table)
+        generator = np.random.default_rng(seed)
+        others = generator.integers(size, size=size)
+        for _ in range(4):
+            same = self.keys[others, 1] == self.keys[:, 1]
+            others[same] = generator.integers(size, size=int(same.sum()))
+        return others
+
+
+class TripletRows(Dataset[dict[str, Any]]):
+    """Rows of several sources, fetched a batch at a time."""
+
+    def __init__(self, sources: Sequence[TripletSource], rows: Sequence[NDArray[np.int64]]) -> None:
+        self.sources, self.row_numbers = sources, rows
+
+    def __getitem__(self, row: Row) -> dict[str, Any]:
+        return self.__getitems__([row])[0]
+
+    def __getitems__(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        places: dict[int, list[int]] = defaultdict(list)
+        for place, (source, _) in enumerate(rows):
+            places[source].append(place)
+        fetched: dict[int, Mapping[str, Any]] = {}
+        for source, where in places.items():
+            numbers = self.row_numbers[source][[rows[place][1] for place in where]]
+            fetched.update(zip(where, self.sources[source].rows(numbers.tolist()), strict=True))
+        return [dict(fetched[place]) for place in range(len(rows))]
+
+
+class ResumableLoader(DataLoader[Any]):
+    """A loader that tells how many batches it gave, so that a killed run goes on at the next unseen one.
+
+    Lightning saves and restores `state_dict` of loaders that have it.
+    """
+
+    batch_sampler: MixedBatchSampler
+
+    def __iter__(self) -> Iterator[TripletBatch]:  # type: ignore[override]
+        for batch in super().__iter__():
+            self.batch_sampler.position += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, int]:
+        return {"position": self.batch_sampler.position}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self.batch_sampler.position = state["position"]
+
+
+def _column_keys(table: ArrowTable, column: str) -> NDArray[np.int64]:
+    """Hash of each text of a column, read in blocks so that the column is never a list in memory."""
+    return np.fromiter((text_key(text) for block in _blocks(table, column) for text in block), np.int64, len(table))
+
+
+def _blocks(table: ArrowTable, column: str, rows: int = 10_000) -> Iterator[list[str]]:
+    for start in range(0, len(table), rows):
+        yield table[start : start + rows][column]
+
+
+def _one_thread(worker: int) -> None:
+    """A worker only tokenises: more threads would take cores from the model."""
+    torch.set_num_threads(1)

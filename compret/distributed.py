@@ -1,0 +1,68 @@
+"""The only file that knows ranks: world size, shards, gathering with and without gradients."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+T = TypeVar("T")
+
+
+def world_size() -> int:
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def rank() -> int:
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def shard(count: int) -> slice:
+    """This rank's share of `count` items that are sorted by cost: every world-size-th one, none twice, none left."""
+    return slice(rank(), count, world_size())
+
+
+def gather_rows(rows_BX: Tensor) -> Tensor:
+    """All ranks' rows laid end to end in the order of ranks, with gradients; ranks may hold different numbers of rows.
+
+    Args:
+        rows_BX: `(B, ...)`; all but the first dimension are equal on every rank.
+    """
+    if world_size() == 1:
+        return rows_BX
+    from torch.distributed.nn.functional import all_gather
+
+    counts = row_counts(rows_BX)
+    padded = torch.cat([rows_BX, rows_BX.new_zeros((max(counts) - len(rows_BX), *rows_BX.shape[1:]))])
+    gathered = all_gather(padded) if padded.requires_grad else _all_gather(padded)
+    return torch.cat([part[:count] for part, count in zip(gathered, counts, strict=True)])
+
+
+def row_counts(rows_BX: Tensor) -> list[int]:
+    """How many rows each rank holds."""
+    if world_size() == 1:
+        return [len(rows_BX)]
+    here = torch.tensor([len(rows_BX)], device=rows_BX.device)
+    return [int(n) for n in torch.cat(_all_gather(here)).tolist()]
+
+
+def first_row(rows_BX: Tensor) -> int:
+    """Where this rank's rows begin in `gather_rows`."""
+    return sum(row_counts(rows_BX)[: rank()])
+
+
+def gather_objects(value: T) -> list[T]:
+    """One picklable value from each rank, in the order of ranks."""
+    if world_size() == 1:
+        return [value]
+    values: list[T | None] = [None] * world_size()
+    dist.all_gather_object(values, value)
+    return [v for v in values if v is not None]
+
+
+def _all_gather(rows: Tensor) -> list[Tensor]:
+    parts = [torch.empty_like(rows) for _ in range(world_size())]
+    dist.all_gather(parts, rows.contiguous())
+    return parts

@@ -1,0 +1,1 @@
+"""The one path by which fit, test and the Python API measure an encoder."""

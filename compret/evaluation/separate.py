@@ -1,0 +1,42 @@
+"""Separation of near-misses from paraphrases by pooled cosine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compret.evaluation.encode import encode
+from compret.evaluation.results import NearMissResult
+from compret.metrics.nearmiss import best_f1_threshold, jaccard, near_miss_metrics
+from compret.nn.encoder import TextEncoder
+from compret.types import NearMissSet
+
+
+def evaluate_near_misses(encoder: TextEncoder, data: NearMissSet, threshold: float | None) -> NearMissResult:
+    """Score each pair by the cosine of its pooled vectors; f1 is that of the given threshold."""
+    start = time.perf_counter()
+    scores_P, counts = pooled_cosines(encoder, data.anchors, data.candidates, data.name)
+    encoded = time.perf_counter()
+    overlap_P = np.array([jaccard(a, c) for a, c in zip(data.anchors, data.candidates, strict=True)])
+    metrics = near_miss_metrics(scores_P, np.array(data.labels), data.categories, data.anchors, overlap_P, threshold)
+    seconds = {"encode": encoded - start, "metrics": time.perf_counter() - encoded}
+    return NearMissResult(data.name, metrics, data, scores_P, counts, seconds)
+
+
+def pooled_cosines(
+    encoder: TextEncoder, anchors: Sequence[str], candidates: Sequence[str], progress: str = ""
+) -> tuple[NDArray[np.float64], dict[str, int]]:
+    """Cosine of each pair in [-1, 1], `(P,)`, and counts of the texts; both sides get the query prompt."""
+    vectors = encode(encoder, [*anchors, *candidates], "query", progress)
+    a_PD, c_PD = vectors.unit_ND.split([len(anchors), len(candidates)])
+    counts = {"pairs": len(anchors), "empty_texts": vectors.empty, "truncated_texts": vectors.truncated}
+    return (a_PD * c_PD).sum(-1).double().cpu().numpy(), counts
+
+
+def best_threshold(encoder: TextEncoder, validation: NearMissSet) -> float | None:
+    """The cosine above which calling a pair the same gives the best F1 on the validation pairs."""
+    scores_P, _ = pooled_cosines(encoder, validation.anchors, validation.candidates, validation.name)
+    return best_f1_threshold(scores_P, np.array(validation.labels))

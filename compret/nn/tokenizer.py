@@ -1,0 +1,69 @@
+"""Texts to token ids as the checkpoint wants them: its length, its prompts, its special tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from compret.types import Kind, TokenBatch, Tokenized, UserError
+
+
+class TextTokenizer:
+    """The tokeniser of a backbone, with the prompts for queries and documents; picklable, so that workers hold it.
+
+    Args:
+        folder: a folder with a fast Hugging Face tokenizer.
+        max_length: tokens a text may have, special tokens included; longer texts lose their end.
+        prompts: text put before each query and each document.
+
+    Raises:
+        UserError: the folder holds no fast tokenizer.
+    """
+
+    def __init__(self, folder: Path, max_length: int, prompts: dict[Kind, str]) -> None:
+        self.fast = _load(folder)
+        self.max_length = max_length
+        self.prompts = prompts
+        self.fast.backend_tokenizer.no_padding()
+        self.fast.backend_tokenizer.enable_truncation(max_length)
+
+    def __call__(self, texts: Sequence[str], kind: Kind) -> Tokenized:
+        """Token ids of each text, not padded, and how many texts were cut at `max_length`."""
+        prompt = self.prompts[kind]
+        prompted = [prompt + text for text in texts] if prompt else list(texts)
+        encodings = self.fast.backend_tokenizer.encode_batch(prompted)
+        return Tokenized([e.ids for e in encodings], sum(bool(e.overflowing) for e in encodings))
+
+    def pad(self, ids: Sequence[Sequence[int]], multiple_of: int = 1) -> TokenBatch:
+        """Right-padded `(B, M)` ids and mask, M the longest text rounded up to `multiple_of`, within `max_length`."""
+        longest = max(map(len, ids))
+        width = max(longest, min(-(-longest // multiple_of) * multiple_of, self.max_length))
+        ids_BM = torch.full((len(ids), width), self.fast.pad_token_id or 0, dtype=torch.long)
+        mask_BM = torch.zeros_like(ids_BM)
+        for row, text in enumerate(ids):
+            ids_BM[row, : len(text)] = torch.tensor(text, dtype=torch.long)
+            mask_BM[row, : len(text)] = 1
+        return TokenBatch(ids_BM, mask_BM)
+
+    def save(self, folder: Path) -> None:
+        self.fast.model_max_length = self.max_length
+        self.fast.save_pretrained(str(folder))
+
+
+def _load(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), use_fast=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{folder}: no tokenizer can be read there ({_first_line(error)})") from error
+    if not tokenizer.is_fast:
+        raise UserError(f"{folder}: needs a fast tokenizer (tokenizer.json); save it once with transformers")
+    return tokenizer
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,1 @@
+"""results.json files to tables and figures; imports no torch."""

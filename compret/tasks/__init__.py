@@ -1,0 +1,4 @@
+"""The LightningModules: wiring between encoder, loss, optimiser and suites; no tensor arithmetic."""
+
+from compret.tasks.dual_encoder import DualEncoder as DualEncoder
+from compret.tasks.optimizer import AdamW as AdamW

@@ -1,0 +1,110 @@
+"""DualEncoder: one vector a text, trained so that an anchor's positive is nearer than all other texts of the batch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from compret.distributed import first_row, gather_rows, rank
+from compret.losses import InfoNCE
+from compret.nn.backbone import MINILM, Pooling
+from compret.nn.encoder import LoRA, TextEncoder
+from compret.tasks.optimizer import AdamW
+from compret.tasks.suites import SuiteRunner
+from compret.types import NearMissSet, RetrievalSet, TripletBatch
+
+
+class DualEncoder(SuiteRunner):
+    """Trains and tests a text encoder by pooled cosine.
+
+    Args:
+        backbone: a folder (transformers or sentence-transformers) or a hub id.
+        max_length: tokens a text may have, special tokens included; the checkpoint's own if not given.
+        pooling: mean or cls; the checkpoint's own if not given.
+        query_prompt: put before each query; the checkpoint's own if not given.
+        document_prompt: put before each document; the checkpoint's own if not given.
+        dropout: probability for every dropout of the backbone; its own if not given.
+        lora: train low-rank adapters in place of the weights.
+        freeze: prefixes of parameter names that are not trained.
+        gradient_checkpointing: recompute activations in the backward pass, to save memory.
+        loss: InfoNCE's temperature and directions.
+        optimizer: learning rate, decay and schedule.
+    """
+
+    def __init__(
+        self,
+        backbone: str = MINILM,
+        max_length: int | None = None,
+        pooling: Pooling | None = None,
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
+        dropout: float | None = None,
+        lora: LoRA | None = None,
+        freeze: list[str] | None = None,
+        gradient_checkpointing: bool = False,
+        loss: InfoNCE = InfoNCE(),
+        optimizer: AdamW = AdamW(),
+    ) -> None:
+        super().__init__()
+        self.recipe = {
+            "backbone": backbone,
+            "max_length": max_length,
+            "pooling": pooling,
+            "query_prompt": query_prompt,
+            "document_prompt": document_prompt,
+            "lora": asdict(lora) if lora else None,
+        }
+        self.encoder = TextEncoder(
+            backbone,
+            max_length=max_length,
+            pooling=pooling,
+            query_prompt=query_prompt,
+            document_prompt=document_prompt,
+            dropout=dropout,
+            lora=lora,
+            freeze=freeze,
+            gradient_checkpointing=gradient_checkpointing,
+        )
+        self.loss = loss
+        self.optimizer = optimizer
+
+    def configure_optimizers(self) -> Any:
+        return self.optimizer.configure([self.encoder], int(self.trainer.estimated_stepping_batches))
+
+    def on_fit_start(self) -> None:
+        self.seed = torch.initial_seed()
+
+    def on_train_batch_start(self, batch: TripletBatch, batch_idx: int) -> None:
+        """Each step's random numbers follow from seed, rank and step, so that a resumed run draws the same."""
+        step = self.trainer.fit_loop.total_batch_idx
+        state = np.random.SeedSequence([self.seed, rank(), step]).generate_state(1, np.uint64)
+        torch.manual_seed(int(state[0] >> 1))
+
+    def training_step(self, batch: TripletBatch, batch_idx: int) -> Tensor:
+        loss = self.contrast(batch)
+        self.log("train_loss", loss.detach(), prog_bar=True, batch_size=len(batch))
+        return loss
+
+    def validation_step(
+        self, batch: TripletBatch | RetrievalSet | NearMissSet, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        if isinstance(batch, TripletBatch):
+            loss = self.contrast(batch)
+            self.log("val_loss", loss, batch_size=len(batch), sync_dist=True, add_dataloader_idx=False, prog_bar=True)
+        else:
+            self.bench.run(batch)
+
+    def contrast(self, batch: TripletBatch) -> Tensor:
+        """The loss of this rank's anchors against the candidates of all ranks."""
+        pooled = torch.cat([self.encoder(tokens).pooled_BD for tokens in batch.passes])
+        anchors_AD = gather_rows(pooled[batch.anchor_rows_B])
+        roles = ((batch.positive_rows_B, batch.positive_keys_B), (batch.negative_rows_C, batch.negative_keys_C))
+        candidates_CD = torch.cat([gather_rows(pooled[rows]) for rows, _ in roles])
+        keys_C = torch.cat([gather_rows(keys) for _, keys in roles])
+        rows_B = first_row(batch.anchor_rows_B) + torch.arange(len(batch), device=pooled.device)
+        duplicates_BC = batch.positive_keys_B.unsqueeze(1) == keys_C.unsqueeze(0)
+        return self.loss(anchors_AD, candidates_CD, rows_B, duplicates_BC)

@@ -1,0 +1,36 @@
+"""What a results file says of the run that made it."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from compret.tasks.suites import SuiteRunner
+
+_PACKAGES = ("compret", "torch", "lightning", "transformers", "tokenizers", "datasets", "ranx", "torchmetrics")
+
+
+def run_meta(task: SuiteRunner) -> dict[str, Any]:
+    """Versions, backbone, checkpoint, configuration hash, seed, device and precision of the running trainer."""
+    import os
+
+    trainer = task.trainer
+    seed = os.environ.get("PL_GLOBAL_SEED")
+    config = task.config_text
+    return {
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "backbone": task.encoder.name,
+        "revision": task.encoder.revision,
+        "pooling": task.encoder.pooling,
+        "max_length": task.encoder.max_length,
+        "prompts": dict(task.encoder.tokenizer.prompts),
+        "checkpoint": str(trainer.ckpt_path) if trainer.ckpt_path else None,
+        "config_hash": hashlib.sha256(config.encode()).hexdigest() if config else None,
+        "seed": int(seed) if seed else None,
+        "device": str(task.device),
+        "precision": str(trainer.precision),
+        "world_size": trainer.world_size,
+    }

@@ -1,0 +1,70 @@
+"""AdamW with a warmed-up schedule, and which parameters decay."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from compret.types import UserError
+
+Schedule = Literal["linear", "cosine", "constant"]
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """AdamW (Loshchilov and Hutter 2019); biases and norms do not decay, as in transformers' Trainer."""
+
+    lr: float = 2e-5
+    """Learning rate at its peak."""
+    weight_decay: float = 0.01
+    """Decay of the weight matrices."""
+    schedule: Schedule = "linear"
+    """How the rate falls after the warm-up: linear or cosine to 0, or constant."""
+    warmup: int | float = 0.1
+    """Steps of linear warm-up if a whole number of at least 1, else their share of all steps."""
+
+    def __post_init__(self) -> None:
+        if self.lr < 0 or self.weight_decay < 0 or self.warmup < 0:
+            raise UserError("model.optimizer: lr, weight_decay and warmup are at least 0")
+        if self.warmup > 1 and self.warmup != int(self.warmup):
+            raise UserError(f"model.optimizer.warmup {self.warmup}: whole steps, or a share up to 1")
+
+    def configure(self, modules: Iterable[nn.Module], total_steps: int) -> Any:
+        """What `LightningModule.configure_optimizers` returns, for the trainable parameters of the modules."""
+        named = [item for module in modules for item in module.named_parameters() if item[1].requires_grad]
+        if not named:
+            raise UserError("model.freeze: nothing is left to train")
+        groups = [
+            {"params": [p for _, p in named if p.ndim >= 2], "weight_decay": self.weight_decay},
+            {"params": [p for _, p in named if p.ndim < 2], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=self.lr)
+        rate = partial(rate_factor, total_steps=total_steps, warmup_steps=self.warmup_steps(total_steps))
+        scheduler = LambdaLR(optimizer, partial(rate, schedule=self.schedule))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def warmup_steps(self, total_steps: int) -> int:
+        """Whole numbers of at least 1 are steps; anything else is a share, rounded up as transformers does."""
+        is_share = self.warmup < 1 or (isinstance(self.warmup, float) and self.warmup == 1.0)
+        return math.ceil(self.warmup * total_steps) if is_share else int(self.warmup)
+
+
+def rate_factor(step: int, total_steps: int, warmup_steps: int, schedule: Schedule) -> float:
+    """The learning rate at a step as a share of its peak, in [0, 1]."""
+    if step < warmup_steps:
+        return step / warmup_steps
+    done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+    match schedule:
+        case "constant":
+            return 1.0
+        case "linear":
+            return max(0.0, 1.0 - done)
+        case "cosine":
+            return 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))

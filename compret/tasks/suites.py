@@ -1,0 +1,97 @@
+"""What every task does with a suite: run it, log its numbers under sentence-transformers' names, write results.json."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningModule
+
+from compret.distributed import rank
+from compret.evaluation.bench import Bench
+from compret.evaluation.results import Results
+from compret.nn.encoder import TextEncoder
+from compret.tasks.meta import run_meta
+from compret.types import NearMissSet, RetrievalSet, TextFile, UserError
+
+log = logging.getLogger(__name__)
+
+CHECKPOINT_KEY = "compret"
+
+
+class SuiteRunner(LightningModule):
+    """A LightningModule that validates and tests on suites; subclasses hold `encoder` and train it."""
+
+    encoder: TextEncoder
+    recipe: dict[str, Any]
+    """What a checkpoint must say for its encoder to be built again: plain values by argument name."""
+    config_text: str | None = None
+    """The resolved configuration, set by the command line."""
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint[CHECKPOINT_KEY] = {"recipe": self.recipe, "config": self.config_text}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse the weights of another model in one line, before torch lists every tensor."""
+        ours = {name: tensor.shape for name, tensor in self.state_dict().items()}
+        theirs = {name: tensor.shape for name, tensor in checkpoint["state_dict"].items()}
+        if ours != theirs:
+            made_of = checkpoint.get(CHECKPOINT_KEY, {}).get("recipe", {}).get("backbone", "another model")
+            raise UserError(
+                f"the checkpoint holds weights of {made_of}, this model is {self.encoder.name}; "
+                "give the --model options that it was trained with"
+            )
+
+    def on_validation_epoch_start(self) -> None:
+        self.bench = Bench(self.encoder)
+
+    def on_test_epoch_start(self) -> None:
+        self.bench = Bench(self.encoder)
+
+    def test_step(self, batch: RetrievalSet | NearMissSet, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self.bench.run(batch)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the numbers and write results.json, runs/ and scores/ into the run's log folder."""
+        results = self.bench.results(run_meta(self))
+        self.log_dict(results.flat())
+        _tell(results)
+        if rank() == 0 and not getattr(self.trainer, "fast_dev_run", False):
+            folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)
+            results.write(folder)
+            log.info("results: %s", folder / "results.json")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the suites' numbers and `val_score`, by which a checkpoint is chosen."""
+        if not self.bench.ran:
+            return
+        results = self.bench.results({})
+        self.log_dict(results.flat())
+        _tell(results)
+        self.log("val_score", results.headline(), prog_bar=True)
+
+    def predict_step(self, batch: TextFile, batch_idx: int, dataloader_idx: int = 0) -> str:
+        """Write the vectors of a text file; the answer is the file written."""
+        from compret.evaluation.embed import write_embeddings
+
+        return str(write_embeddings(self.encoder, batch))
+
+    def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:
+        """Suites' datasets hold text and stay where they are."""
+        if isinstance(batch, RetrievalSet | NearMissSet | TextFile):
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+
+def _tell(results: Results) -> None:
+    """The headline numbers and what was done to the texts, one line a dataset; all numbers are in results.json."""
+    if rank() > 0:
+        return
+    for result in results.all:
+        shown = {"ndcg@10": "nDCG@10", "recall@100": "recall@100", "auroc": "AUROC", "overlap_auroc": "of word overlap"}
+        values = [
+            f"{name} {value:.4f}" for key, name in shown.items() if (value := result.to_dict().get(key)) is not None
+        ]
+        counts = [f"{count:,} {name.replace('_', ' ')}" for name, count in result.count().items() if count]
+        log.info("%s: %s (%s)", result.name, ", ".join(values) or "no number is defined", ", ".join(counts))

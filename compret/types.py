@@ -1,0 +1,129 @@
+"""The few frozen dataclasses that cross rooms, with their shapes, and the one exception that a user sees.
+
+B texts, C candidates, M tokens, D width. Nothing here computes, and nothing here imports torch at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor, device
+
+Kind = Literal["query", "document"]
+
+
+class UserError(Exception):
+    """A mistake that the user can mend: one line that names the file, row or option and what to do (exit code 2)."""
+
+
+@dataclass(frozen=True)
+class Tokenized:
+    """Token ids of texts, not padded: what a tokeniser gives for B texts."""
+
+    ids: Sequence[Sequence[int]]
+    """One sequence of token ids a text, special tokens included."""
+    truncated: int
+    """Texts that were longer than the limit and lost their end."""
+
+
+@dataclass(frozen=True)
+class TokenBatch:
+    """Padded token ids, ready for one pass of the backbone."""
+
+    ids_BM: Tensor
+    """int64, `(B, M)`."""
+    mask_BM: Tensor
+    """int64, `(B, M)`: 1 for a token of the text, 0 for padding."""
+
+    def to(self, device: device | str, non_blocking: bool = False) -> TokenBatch:
+        return TokenBatch(*(x.to(device, non_blocking=non_blocking) for x in (self.ids_BM, self.mask_BM)))
+
+    def pin_memory(self) -> TokenBatch:
+        return TokenBatch(self.ids_BM.pin_memory(), self.mask_BM.pin_memory())
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One pass of the encoder: token states and the pooled vector of each text."""
+
+    tokens_BMD: Tensor
+    mask_BM: Tensor
+    pooled_BD: Tensor
+    """float32, `(B, D)`, not normalised."""
+
+
+@dataclass(frozen=True)
+class TripletBatch:
+    """B anchors, B positives and C explicit negatives, as token passes grouped by length.
+
+    The passes hold all texts; `*_rows` say where each role's texts stand in the passes' outputs laid end to end.
+    `*_keys` are 64-bit hashes of the texts, by which equal candidates are known without comparing text.
+    """
+
+    passes: tuple[TokenBatch, ...]
+    anchor_rows_B: Tensor
+    positive_rows_B: Tensor
+    negative_rows_C: Tensor
+    anchor_keys_B: Tensor
+    positive_keys_B: Tensor
+    negative_keys_C: Tensor
+
+    def __len__(self) -> int:
+        return len(self.anchor_rows_B)
+
+    @property
+    def tokens(self) -> int:
+        """Cells that the backbone computes, padding included."""
+        return sum(p.ids_BM.numel() for p in self.passes)
+
+    def to(self, device: device | str, non_blocking: bool = False) -> TripletBatch:
+        moved = {k: v.to(device, non_blocking=non_blocking) for k, v in vars(self).items() if k != "passes"}
+        return replace(self, passes=tuple(p.to(device, non_blocking) for p in self.passes), **moved)
+
+    def pin_memory(self) -> TripletBatch:
+        pinned = {k: v.pin_memory() for k, v in vars(self).items() if k != "passes"}
+        return replace(self, passes=tuple(p.pin_memory() for p in self.passes), **pinned)
+
+
+@dataclass(frozen=True)
+class RetrievalSet:
+    """One retrieval dataset: documents, queries and judgements."""
+
+    name: str
+    suite: str
+    """NanoBEIR or BEIR: the name under which means are logged."""
+    document_ids: Sequence[str]
+    documents: Sequence[str]
+    query_ids: Sequence[str]
+    queries: Sequence[str]
+    qrels: Mapping[str, Mapping[str, int]]
+    """query id -> document id -> grade (0 is judged not relevant)."""
+    fingerprint: str
+    """Hash of all that is above."""
+
+
+@dataclass(frozen=True)
+class NearMissSet:
+    """Labelled pairs: an anchor and a candidate that means the same (1) or nearly matches and does not (0)."""
+
+    name: str
+    anchors: Sequence[str]
+    candidates: Sequence[str]
+    labels: Sequence[int]
+    categories: Sequence[str]
+    fingerprint: str
+    validation: NearMissSet | None = field(default=None)
+    """Pairs on which a threshold may be chosen; never the test pairs themselves."""
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """Texts to embed, in the order of the file, and where their vectors go."""
+
+    path: str
+    texts: Sequence[str]
+    kind: Kind
+    output: str
