@@ -18,6 +18,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import compret.data
 import compret.tasks
+from compret.callbacks.checkpoint import LastCheckpoint
 from compret.callbacks.export import Export
 from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
 from compret.types import UserError
@@ -28,9 +29,14 @@ DEFAULT_DATA = {
     "test": "compret.data.NanoBEIR",
     "predict": "compret.data.Texts",
 }
+log = logging.getLogger(__name__)
+
 _NOT_THE_USERS = (
     ".*does not have many workers.*",
     ".*Checkpoint directory .* exists and is not empty.*",
+    ".*is smaller than the logging interval.*",
+    "Total length of `list` across ranks is zero.*",
+    ".*when using `ckpt_path`, callbacks used to create the checkpoint need to be provided.*",
     ".*isinstance.treespec, LeafSpec.* is deprecated.*",
     "LightningCLI's args parameter is intended to run from within Python.*",
 )
@@ -58,9 +64,21 @@ def run(arguments: Sequence[str]) -> int:
             parser_kwargs={"prog": "compret"},
             args=list(arguments),
         )
-    except MisconfigurationException as error:
-        raise UserError(" ".join(str(error).split())) from error
+    except Exception as error:
+        mistake = _users_mistake(error)
+        if mistake is None:
+            raise
+        raise mistake from error
     return 0
+
+
+def _users_mistake(error: BaseException | None) -> UserError | None:
+    """The mistake behind an error, if there is one: jsonargparse wraps what a class raises when it is built."""
+    while error is not None and not isinstance(error, UserError | MisconfigurationException):
+        error = error.__cause__
+    if isinstance(error, MisconfigurationException):
+        return UserError(" ".join(str(error).split()))
+    return error
 
 
 class FindConfig(ActionConfigFile):
@@ -111,6 +129,8 @@ class CompretCLI(LightningCLI):
     def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
         parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
         parser.set_defaults({"name": subcommand, "data": {"class_path": DEFAULT_DATA[subcommand]}})
+        if subcommand == "fit":
+            parser.add_argument("--checkpoint_every", type=int, default=100, help="Steps between saves of last.ckpt.")
         if "verbose" in self._subcommand_method_arguments[subcommand]:
             parser.set_defaults({"verbose": False})
         return parser
@@ -146,6 +166,13 @@ class CompretCLI(LightningCLI):
         if options.get("logger") in (None, True):
             _make(root / "logs" / name / version)
             kwargs["logger"] = TensorBoardLogger(root / "logs", name=name, version=version)
+        if (
+            self.subcommand == "fit"
+            and options.get("max_steps") == -1
+            and not (options.get("max_epochs") or options.get("max_time"))
+        ):
+            kwargs["max_epochs"] = 1
+            log.info("one epoch: neither trainer.max_steps, max_epochs nor max_time is given")
         kwargs["callbacks"] = [
             *(options.get("callbacks") or []),
             *self._callbacks(root / "checkpoints" / name / version),
@@ -163,19 +190,14 @@ class CompretCLI(LightningCLI):
             extra.append(LearningRateMonitor("step"))
         if self.subcommand == "fit" and options.get("enable_checkpointing") is not False:
             _make(folder)
-            extra += [Export(folder / "export"), *_checkpoints(folder, bool(_suites(self.datamodule)))]
+            extra += [Export(folder / "export"), LastCheckpoint(folder, self._get(self.config, "checkpoint_every"))]
+            if getattr(self.datamodule, "validation", None):
+                extra.append(
+                    ModelCheckpoint(
+                        folder, filename="best", monitor="val_score", mode="max", enable_version_counter=False
+                    )
+                )
         return [callback for callback in extra if not any(isinstance(g, type(callback)) for g in given)]
-
-
-def _checkpoints(folder: Path, scored: bool) -> list[ModelCheckpoint]:
-    """last.ckpt after each validation, or each epoch; best.ckpt by `val_score` where there are validation suites."""
-    if not scored:
-        return [ModelCheckpoint(folder, filename="last", enable_version_counter=False, save_on_train_epoch_end=True)]
-    return [
-        ModelCheckpoint(
-            folder, filename="best", monitor="val_score", mode="max", save_last=True, enable_version_counter=False
-        )
-    ]
 
 
 def next_version(root: Path, name: str) -> str:
@@ -184,10 +206,6 @@ def next_version(root: Path, name: str) -> str:
     while any((root / room / name / f"version_{number}").exists() for room in ("logs", "checkpoints")):
         number += 1
     return f"version_{number}"
-
-
-def _suites(data: Any) -> list[Any]:
-    return list(getattr(data, "validation", []))
 
 
 def _recipe(path: str) -> dict[str, Any]:
@@ -216,6 +234,7 @@ def _quiet() -> None:
     """compret's own log lines to the terminal; tips and warnings that its users cannot act on, away."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("compret").setLevel(logging.INFO)
+    logging.getLogger("datasets").setLevel(logging.CRITICAL)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(lambda r: "💡 Tip" not in r.getMessage())
     for message in _NOT_THE_USERS:
         warnings.filterwarnings("ignore", message=message)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -88,8 +88,15 @@ class TripletBatch:
         return replace(self, passes=tuple(p.pin_memory() for p in self.passes), **pinned)
 
 
+class OfTexts:
+    """Data that holds texts only: it looks the same on every device, which Lightning asks it to move to."""
+
+    def to(self, device: device | str) -> Self:
+        return self
+
+
 @dataclass(frozen=True)
-class RetrievalSet:
+class RetrievalSet(OfTexts):
     """One retrieval dataset: documents, queries and judgements."""
 
     name: str
@@ -106,7 +113,7 @@ class RetrievalSet:
 
 
 @dataclass(frozen=True)
-class NearMissSet:
+class NearMissSet(OfTexts):
     """Labelled pairs: an anchor and a candidate that means the same (1) or nearly matches and does not (0)."""
 
     name: str
@@ -120,7 +127,7 @@ class NearMissSet:
 
 
 @dataclass(frozen=True)
-class TextFile:
+class TextFile(OfTexts):
     """Texts to embed, in the order of the file, and where their vectors go."""
 
     path: str

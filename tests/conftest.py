@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 import torch
 
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
+
 WORDS = (
     "the a an not no never man woman dog cat bird bit bites chased saw red blue small large old new house tree river "
     "before after above below left right first last opens closes file list of in on to and is was does do with "
@@ -161,18 +164,22 @@ def real_data() -> Path:
 
 @pytest.fixture
 def compret(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., tuple[int, str]]:
-    """Run the command line in `tmp_path` in this process: the exit code and what it wrote to both streams."""
+    """Run the command line in `tmp_path` in this process: the exit code, and what it wrote and logged."""
     from compret.__main__ import main
 
     def run(*arguments: object) -> tuple[int, str]:
         monkeypatch.chdir(tmp_path)
+        caplog.clear()
         try:
             code = main([str(argument) for argument in arguments])
         except SystemExit as stop:
             code = int(stop.code or 0)
         captured = capsys.readouterr()
-        return code, captured.out + captured.err
+        return code, "\n".join([captured.out, captured.err, *caplog.messages])
 
     return run

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compret.data.records import read_records
 from compret.types import UserError
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ def _read_file(path: str) -> Dataset:
     try:
         return load_dataset(_READERS[suffix], data_files=path, split="train", **options)
     except (DatasetGenerationError, ValueError, OSError) as error:
+        for _ in read_records(Path(path)):  # names the line where it can
+            pass
         raise UserError(f"{path}: cannot be read as {suffix[1:]} ({_root_cause(error)})") from error
 
 

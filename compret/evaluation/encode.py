@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +41,8 @@ def encode(encoder: TextEncoder, texts: Sequence[str], kind: Kind, progress: str
     unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     rows_N = torch.tensor([unique[text] for text in texts], dtype=torch.long)
     tokenized = encoder.tokenizer(list(unique), kind)
-    unit_UD = torch.nn.functional.normalize(_encode_unique(encoder, tokenized, progress), dim=-1)
+    with _evaluating(encoder):
+        unit_UD = torch.nn.functional.normalize(_encode_unique(encoder, tokenized, progress), dim=-1)
     empty = sum(not text.strip() for text in texts)
     return Vectors(unit_UD[rows_N.to(unit_UD.device)], tokenized.truncated, empty)
 
@@ -62,6 +64,17 @@ def _encode_unique(encoder: TextEncoder, tokenized: Tokenized, progress: str) ->
     gathered = gather_rows(pooled)
     places = gather_rows(torch.from_numpy(mine).to(encoder.device))
     return torch.empty_like(gathered).index_copy_(0, places, gathered)
+
+
+@contextmanager
+def _evaluating(encoder: TextEncoder) -> Iterator[None]:
+    """Dropout off, whatever mode the caller left the encoder in."""
+    training = encoder.training
+    encoder.eval()
+    try:
+        yield
+    finally:
+        encoder.train(training)
 
 
 def budgeted(falling_lengths_B: NDArray[np.int64], budget: int) -> list[slice]:

@@ -140,7 +140,7 @@ class NearMissResult:
 
     def write(self, folder: Path) -> None:
         if self.metrics["threshold"] is None:
-            log.warning("%s: threshold and f1 are null: no validation pairs chose a threshold", self.name)
+            log.warning("%s: threshold and f1 are null: no validation pairs chose one", self.name)
         data, labels, scores = self.data, map(int, self.data.labels), self.scores_P.tolist()
         columns = zip(data.anchors, data.candidates, labels, data.categories, scores, strict=True)
         rows = (dict(zip(_PAIR, values, strict=True)) for values in columns)
@@ -148,11 +148,13 @@ class NearMissResult:
 
     @classmethod
     def read(cls, folder: Path, name: str, stored: Mapping[str, Any]) -> NearMissResult:
-        about, rows = stored["meta"]["data"][name], _read_jsonl(folder / "scores" / f"{_stem(name)}.jsonl")
-        anchors, candidates, labels, categories, scores = ([row[column] for row in rows] for column in _PAIR)
+        about, path = stored["meta"]["data"][name], folder / "scores" / f"{_stem(name)}.jsonl"
+        rows = _read_jsonl(path)
+        with _reading(path):
+            anchors, candidates, labels, categories, scores = ([row[column] for row in rows] for column in _PAIR)
+            scores_P = np.array(scores, dtype=np.float64)
         data = NearMissSet(name, anchors, candidates, labels, categories, about["fingerprint"])
         counts, seconds = stored["meta"]["counts"][name], stored["timing"][name]
-        scores_P = np.array(scores, dtype=np.float64)
         return cls(name, stored["nearmiss"][name], data, scores_P, counts, seconds, about["score"])
 
 

@@ -133,8 +133,9 @@ def f1(scores: ArrayLike, labels: ArrayLike, threshold: float) -> float | None:
     if not labels_P.any():
         return None
     accepted_P = (scores_P >= threshold).astype(np.int64)
-    with _float64():
-        return float(binary_f1_score(torch.from_numpy(accepted_P), torch.from_numpy(labels_P)))
+    with _one_thread_of_float64():
+        found = binary_f1_score(torch.from_numpy(accepted_P), torch.from_numpy(labels_P), validate_args=False)
+    return float(found)
 
 
 def best_f1_threshold(scores: ArrayLike, labels: ArrayLike) -> float | None:
@@ -156,7 +157,7 @@ def best_f1_threshold(scores: ArrayLike, labels: ArrayLike) -> float | None:
     return middle if middle > lower else upper
 
 
-def pairwise_accuracy(scores: ArrayLike, labels: ArrayLike, anchors: Sequence[str] | Labels) -> float | None:
+def pairwise_accuracy(scores: ArrayLike, labels: ArrayLike, anchors: Sequence[Hashable] | Labels) -> float | None:
     """Share of (paraphrase, near-miss) pairs of one anchor in which the paraphrase scores higher, ties counting half.
 
     In [0, 1], chance 0.5: the AUROC within anchors, weighted by their pairs. None if no anchor has both (after NevIR,
@@ -196,21 +197,28 @@ def _torchmetric(metric: Callable[..., Any], scores: ArrayLike, labels: ArrayLik
     if len(set(labels_P.tolist())) < 2:
         return None
     rank_P = np.unique(scores_P, return_inverse=True)[1]
-    with _float64():
-        return metric(torch.from_numpy(rank_P / max(1, rank_P.max())), torch.from_numpy(labels_P))
+    with _one_thread_of_float64():
+        unit_P = torch.from_numpy(rank_P / max(1, rank_P.max()))
+        return metric(unit_P, torch.from_numpy(labels_P), validate_args=False)
 
 
 @contextmanager
-def _float64() -> Iterator[None]:
-    """torchmetrics divides counts by counts, which torch does in its default type: in float32 that costs 1e-7."""
+def _one_thread_of_float64() -> Iterator[None]:
+    """Sets torch for torchmetrics: float64 as the default type, and one thread.
+
+    torchmetrics divides counts by counts, which torch does in its default type: in float32 that costs 1e-7. Threads
+    gain nothing on so little work, and where other processes hold the cores their waiting takes 20 times as long.
+    """
     import torch
 
-    before = torch.get_default_dtype()
+    before, threads = torch.get_default_dtype(), torch.get_num_threads()
     torch.set_default_dtype(torch.float64)
+    torch.set_num_threads(1)
     try:
         yield
     finally:
         torch.set_default_dtype(before)
+        torch.set_num_threads(threads)
 
 
 def _checked(values: ArrayLike, labels: ArrayLike, what: str) -> tuple[Floats, Labels]:

@@ -83,6 +83,7 @@ class TextEncoder(nn.Module):
         self._freeze(freeze or [])
         if lora is not None:
             self.backbone = _with_lora(self.backbone, lora)
+        self.train()
 
     @property
     def width(self) -> int:

@@ -77,12 +77,6 @@ class SuiteRunner(LightningModule):
 
         return str(write_embeddings(self.encoder, batch))
 
-    def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:
-        """Suites' datasets hold text and stay where they are."""
-        if isinstance(batch, RetrievalSet | NearMissSet | TextFile):
-            return batch
-        return super().transfer_batch_to_device(batch, device, dataloader_idx)
-
 
 def _tell(results: Results) -> None:
     """The headline numbers and what was done to the texts, one line a dataset; all numbers are in results.json."""

@@ -139,7 +139,7 @@ def test_f1_without_a_paraphrase_or_an_accepted_pair() -> None:
 @settings(max_examples=100, deadline=None)
 @given(pairs_of)
 def test_pairwise_accuracy_equals_the_loop(rows: list[tuple[float, int, str]]) -> None:
-    scores, labels, anchors = ([row[i] for row in rows] for i in range(3))
+    scores, labels, anchors = [s for s, _, _ in rows], [y for _, y, _ in rows], [a for _, _, a in rows]
     assert pairwise_accuracy(scores, labels, anchors) == pytest.approx(loop_pairwise(scores, labels, anchors))
 
 
@@ -231,9 +231,9 @@ def test_no_pairs() -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_scores_that_are_not_finite_are_named(bad: float) -> None:
-    with pytest.raises(ValueError, match="^scores: row 1 is -?(nan|inf), not a finite number$"):
+    with pytest.raises(ValueError, match=r"^scores: row 1 is -?(nan|inf), not a finite number$"):
         near_miss_metrics([0.1, bad], [0, 1], ["c"] * 2, ["a"] * 2, [0.5] * 2, None)
-    with pytest.raises(ValueError, match="^overlap: row 0"):
+    with pytest.raises(ValueError, match=r"^overlap: row 0"):
         near_miss_metrics([0.1, 0.2], [0, 1], ["c"] * 2, ["a"] * 2, [bad, 0.5], None)
     with pytest.raises(ValueError, match="row 1"):
         best_f1_threshold([0.1, bad], [0, 1])

@@ -169,8 +169,7 @@ def test_lifting_a_relevant_document_never_lowers_a_metric(order: list[int], ran
     lifted = [*order[:high], order[low], *order[high:low], *order[low + 1 :]]
     before, after = (ranking_scores({"q": [(f"d{d}", 0.0) for d in ids]}, qrels) for ids in (order, lifted))
     for metric in ("ndcg@10", "mrr@10", "map@100", "recall@10"):
-        if order[low] == 0 or "d0" not in [f"d{d}" for d in order[high:low]]:
-            assert after.per_query[metric]["q"] >= before.per_query[metric]["q"] - 1e-12
+        assert after.per_query[metric]["q"] >= before.per_query[metric]["q"] - 1e-12
 
 
 def test_a_thousand_queries_take_well_under_a_second() -> None:
@@ -206,5 +205,5 @@ def test_ranx_works_where_neither_home_nor_package_can_be_written(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(builtins, "__import__", failing_once)
     assert ranking_scores({"q": [("d", 1.0)]}, {"q": {"d": 1}}).mean["ndcg@10"] == 1.0
-    assert numba.config.CACHE_DIR.startswith(str(tmp_path))
+    assert vars(numba.config)["CACHE_DIR"].startswith(str(tmp_path))
     assert "NUMBA_CACHE_DIR" in caplog.text

@@ -1,0 +1,228 @@
+"""The command line as a user meets it: commands, configs by name, runs on a tiny model, and one-line errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from compret.cli import find_config, shipped_configs
+
+Run = Callable[..., tuple[int, str]]
+CONFIGS = sorted(shipped_configs()[0].rglob("*.yaml"))
+
+
+def on_tiny(tiny: Path, *more: object) -> list[object]:
+    """Options that make any run small and quiet."""
+    quiet = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+    model = ["--model.backbone", tiny, "--model.max_length", 32]
+    return [*model, *quiet, "--trainer.enable_model_summary", "false", *more]
+
+
+def fit_options(tiny: Path, triplets: Path, steps: int, *more: object) -> list[object]:
+    data = ["--data.files", f"[{triplets}]", "--data.batch_size", 8, "--data.workers", 0]
+    return on_tiny(tiny, "--trainer.max_steps", steps, *data, *more)
+
+
+def test_help_without_a_command_is_quick_and_names_the_commands() -> None:
+    start = time.perf_counter()
+    done = subprocess.run([sys.executable, "-m", "compret", "--help"], capture_output=True, text=True, check=True)
+    assert time.perf_counter() - start < 1.5
+    assert all(command in done.stdout for command in ("fit", "validate", "test", "predict", "report"))
+
+
+@pytest.mark.parametrize("arguments", [[], ["fti"]])
+def test_a_wrong_command_is_answered_with_exit_code_2(compret: Run, arguments: list[str]) -> None:
+    code, said = compret(*arguments)
+    assert code == 2
+    assert "usage: compret" in said
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.stem)
+def test_each_shipped_config_parses_and_says_how_it_is_run(compret: Run, config: Path) -> None:
+    head = config.read_text(encoding="utf-8").split("\nname:")[0]
+    commands = [line for line in head.splitlines() if "compret " in line and line.startswith("#   ")]
+    assert commands, f"{config.name}: its head shows no command"
+    command = commands[0].split("compret ")[1].split()[0]
+    code, said = compret(command, "--config", config, "--print_config")
+    assert code == 0, said
+    parsed = yaml.safe_load(said)
+    assert parsed["name"] == yaml.safe_load(config.read_text(encoding="utf-8"))["name"]
+
+
+def test_configs_are_found_here_then_in_configs_then_among_the_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_config("encoder_structneg.yaml").parent in shipped_configs()
+    for folder in (Path("configs"), Path()):
+        folder.mkdir(exist_ok=True)
+        (folder / "encoder_structneg.yaml").touch()
+        assert find_config("encoder_structneg.yaml").parent == folder
+
+
+def test_options_override_the_config(compret: Run) -> None:
+    code, said = compret(
+        "fit", "--config", "encoder_structneg.yaml", "--data.weights", "[0.7,0.3]", "--model.loss.temperature", 0.5,
+        "--model.lora.rank", 4, "--print_config",
+    )  # fmt: skip
+    parsed = yaml.safe_load(said)
+    assert code == 0
+    assert parsed["data"]["init_args"]["weights"] == [0.7, 0.3]
+    assert parsed["model"]["init_args"]["loss"]["temperature"] == 0.5
+    assert parsed["model"]["init_args"]["lora"]["rank"] == 4
+
+
+def test_fit_test_predict_and_report_from_one_folder(
+    compret: Run, tiny: Path, triplets: Path, beir: Path, pairs: Path, tmp_path: Path
+) -> None:
+    validation = [{"class_path": "compret.data.NanoBEIR", "init_args": {"source": str(beir), "datasets": ["park"]}}]
+    (tmp_path / "val.yaml").write_text(yaml.dump({"data": {"init_args": {"validation": validation}}}))
+    options = fit_options(tiny, triplets, 6, "--trainer.val_check_interval", 3)
+    assert compret("fit", "--config", "encoder_baseline.yaml", "--config", "val.yaml", *options)[0] == 0
+    run = tmp_path / "checkpoints" / "encoder_baseline" / "version_0"
+    assert {p.name for p in run.iterdir()} == {"last.ckpt", "best.ckpt", "export"}
+    assert "InfoNCE(temperature=0.1" in (run / "export" / "README.md").read_text()
+    assert (tmp_path / "logs" / "encoder_baseline" / "version_0" / "config.yaml").is_file()
+
+    where = ["--data.source", beir, "--data.datasets", "[zoo,park]", "--ckpt_path", run / "last.ckpt"]
+    code, said = compret("test", "--config", "nanobeir.yaml", *on_tiny(tiny), *where)
+    assert code == 0, said
+    results = json.loads((tmp_path / "logs" / "nanobeir" / "version_0" / "results.json").read_text())
+    assert set(results["retrieval"]) == {"zoo", "park", "mean"}
+    assert results["meta"]["counts"]["zoo"]["empty_documents"] == 1
+    assert results["meta"]["max_length"] == 32
+    assert results["meta"]["checkpoint"].endswith("last.ckpt")
+
+    exported = ["--model.backbone", run / "export", "--trainer.logger", "true"]
+    code, said = compret("test", "--config", "nearmiss.yaml", *on_tiny(tiny), *exported, "--data.files", f"[{pairs}]")
+    assert code == 0, said
+    found = json.loads((tmp_path / "logs" / "nearmiss" / "version_0" / "results.json").read_text())["nearmiss"]
+    assert set(found["pairs"]["categories"]) == {"role-swap", "order"}
+
+    code, said = compret("report", "logs/nanobeir/version_0", "pairs=logs/nearmiss/version_0")
+    assert code == 0
+    assert len([line for line in said.splitlines() if line.startswith("|")]) == 4
+    assert f"{results['retrieval']['mean']['ndcg@10']:.3f}" in said
+
+    (tmp_path / "texts.txt").write_text("the dog bit the man\n\nthe man bit the dog\n")
+    for output in ("a.npy", "a.parquet"):
+        assert compret("predict", *on_tiny(tiny), "--data.file", "texts.txt", "--data.output", output)[0] == 0
+    assert np.allclose(np.linalg.norm(np.load(tmp_path / "a.npy"), axis=1), 1, atol=1e-6)
+    assert np.load(tmp_path / "a.npy").shape == (3, 32)
+
+
+def test_validate_runs_suites(compret: Run, tiny: Path, beir: Path) -> None:
+    code, said = compret("validate", *on_tiny(tiny), "--data.source", beir)
+    assert code == 0
+    assert "zoo: nDCG@10" in said
+
+
+def test_a_checkpoint_brings_its_own_backbone(
+    compret: Run, tiny: Path, triplets: Path, beir: Path, tmp_path: Path
+) -> None:
+    assert compret("fit", *fit_options(tiny, triplets, 1, "--model.pooling", "cls"))[0] == 0
+    options = [o for o in on_tiny(tiny) if o not in ("--model.backbone", tiny, "--model.max_length", 32)]
+    checkpoint = tmp_path / "checkpoints" / "fit" / "version_0" / "last.ckpt"
+    assert compret("test", *options, "--data.source", beir, "--ckpt_path", checkpoint)[0] == 0
+    meta = json.loads((tmp_path / "logs" / "test" / "version_0" / "results.json").read_text())["meta"]
+    assert (meta["backbone"], meta["pooling"]) == (str(tiny), "cls")
+
+
+def bad_inputs(tmp: Path, tiny: Path, beir: Path) -> dict[str, tuple[list[object], str]]:
+    """Name -> arguments, and what the one line must hold."""
+    files = {
+        "column.jsonl": '{"anchor": "a", "positive": "b"}\n{"anchor": "a"}\n',
+        "missing.csv": "anchor,answers\na,b\n",
+        "empty.jsonl": "",
+        "broken.jsonl": '{"anchor": "a", "positive": "b"}\n{"anchor": \n',
+        "label.jsonl": '{"anchor": "a", "candidate": "b", "label": 1}\n{"anchor": "a", "candidate": "b", "label": 2}\n',
+        "taken": "a file where a folder should go",
+        "not.ckpt": "no checkpoint",
+    }
+    for name, text in files.items():
+        (tmp / name).write_text(text)
+    (tmp / "nomodel").mkdir()
+    for name, line in (("unknown", "q0\td999\t1"), ("twice", "")):
+        source, copy = beir / "zoo", tmp / "bad" / name
+        (copy / "qrels").mkdir(parents=True)
+        corpus = (source / "corpus.jsonl").read_text()
+        (copy / "corpus.jsonl").write_text(corpus + (corpus.splitlines()[0] + "\n" if name == "twice" else ""))
+        (copy / "queries.jsonl").write_text((source / "queries.jsonl").read_text())
+        (copy / "qrels" / "test.tsv").write_text((source / "qrels" / "test.tsv").read_text() + line)
+    fit, test = ["fit", *on_tiny(tiny)], ["test", *on_tiny(tiny)]
+    near = [*test, "--data", "NearMissPairs"]
+    return {
+        "missing column": ([*fit, "--data.files", "[missing.csv]"], "missing.csv: no column 'positive'"),
+        "missing value": ([*fit, "--data.files", "[column.jsonl]"], "column.jsonl: line 2, column 'positive' is empty"),
+        "empty file": ([*fit, "--data.files", "[empty.jsonl]"], "empty.jsonl: the file is empty"),
+        "broken line": ([*fit, "--data.files", "[broken.jsonl]"], "broken.jsonl: line 2: not valid JSON"),
+        "no file": ([*fit, "--data.files", "[none.jsonl]"], "none.jsonl: no such file"),
+        "label": ([*near, "--data.files", "[label.jsonl]"], "label.jsonl: line 2: label '2' must be 1"),
+        "unknown qrel": ([*test, "--data.source", "bad", "--data.datasets", "[unknown]"], "corpus-id 'd999'"),
+        "id twice": ([*test, "--data.source", "bad", "--data.datasets", "[twice]"], "'d0' stands there twice"),
+        "no model": (["test", "--model.backbone", "nomodel", "--data.source", beir], "nomodel: no model there"),
+        "no hub": (
+            ["test", "--model.backbone", "no/such", "--data.source", beir],
+            "no/such: no such folder, and the hub",
+        ),
+        "no hub data": ([*test, "--data.source", "no/such"], "no/such corpus NanoClimateFEVER"),
+        "no dataset": (
+            [*test, "--data.source", beir, "--data.datasets", "[zo]"],
+            "no dataset 'zo'; did you mean 'zoo'?",
+        ),
+        "unwritable": (
+            [*test, "--data.source", beir, "--trainer.default_root_dir", "taken"],
+            "cannot be written (Not a directory); set --trainer.default_root_dir",
+        ),
+        "no config": (["test", "--config", "none.yaml"], "--config none.yaml: no such file here"),
+        "no checkpoint": (
+            [*test, "--data.source", beir, "--ckpt_path", "none.ckpt"],
+            "--ckpt_path none.ckpt: no such file",
+        ),
+        "bad checkpoint": ([*test, "--data.source", beir, "--ckpt_path", "not.ckpt"], "not.ckpt: not a checkpoint"),
+        "weights": (
+            [*fit, "--data.weights", "[1,2]", "--data.files", "[a.jsonl]"],
+            "data.weights: 2 weights for 1 files",
+        ),
+        "no accelerator": (["test", "--trainer.accelerator", "gpu", "--model.backbone", tiny], "gpu"),
+    }
+
+
+MISTAKES = (
+    "missing column, missing value, empty file, broken line, no file, label, unknown qrel, id twice, no model, no hub, "
+    "no hub data, no dataset, unwritable, no config, no checkpoint, bad checkpoint, weights, no accelerator"
+).split(", ")
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_told_in_one_line_with_exit_code_2(
+    compret: Run, tmp_path: Path, tiny: Path, beir: Path, name: str
+) -> None:
+    arguments, expected = bad_inputs(tmp_path, tiny, beir)[name]
+    code, said = compret(*arguments)
+    told = [line for line in said.splitlines() if line.startswith("compret: ")]
+    assert code == 2, said
+    assert len(told) == 1
+    assert expected in told[0]
+    assert "Traceback" not in said
+    assert not list(tmp_path.rglob("results.json"))
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_no_traceback_reaches_the_terminal(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "compret", "fit", "--data.files", "[none.jsonl]", "--trainer.accelerator", "cpu"],
+        capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "HF_HUB_OFFLINE": "1"}, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "compret: none.jsonl: no such file" in done.stderr
