@@ -110,6 +110,8 @@ class RetrievalSet(OfTexts):
     """query id -> document id -> grade (0 is judged not relevant)."""
     fingerprint: str
     """Hash of all that is above."""
+    origin: Mapping[str, object] = field(default_factory=dict)
+    """What the set was made from, where compret made it: packages, versions, counts."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +124,10 @@ class NearMissSet(OfTexts):
     labels: Sequence[int]
     categories: Sequence[str]
     fingerprint: str
-    validation: NearMissSet | None = field(default=None)
+    validation: NearMissSet | None = None
     """Pairs on which a threshold may be chosen; never the test pairs themselves."""
+    origin: Mapping[str, object] = field(default_factory=dict)
+    """What the set was made from, where compret made it: packages, versions, counts."""
 
 
 @dataclass(frozen=True)

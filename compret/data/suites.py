@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningDataModule
@@ -28,10 +31,11 @@ class Suite(LightningDataModule):
         """Read one dataset."""
 
     def test_dataloader(self) -> Any:
+        check_names([self])
         return suite_loader(self)
 
     def val_dataloader(self) -> Any:
-        return suite_loader(self)
+        return self.test_dataloader()
 
 
 class NanoBEIR(Suite):
@@ -89,7 +93,7 @@ class NearMissPairs(Suite):
             raise UserError("data.validation_files: a threshold may not be chosen on a test file")
 
     def names(self) -> list[str]:
-        return self.files
+        return [file.partition(":")[2] if file.startswith("pydoc:") else Path(file).stem for file in self.files]
 
     def load(self, index: int) -> NearMissSet:
         validation = [load_near_misses(file) for file in self.validation_files]
@@ -108,6 +112,7 @@ class Suites(LightningDataModule):
         self.suites = suites
 
     def test_dataloader(self) -> Any:
+        check_names(self.suites)
         return [suite_loader(suite) for suite in self.suites]
 
     def val_dataloader(self) -> Any:
@@ -149,6 +154,18 @@ class _Datasets(Dataset[EvaluationSet]):
         if index not in self.kept:
             self.kept[index] = self.suite.load(index)
         return self.kept[index]
+
+
+def check_names(suites: Sequence[Suite]) -> None:
+    """Refuse two datasets of one name before anything is encoded: their results would share a place.
+
+    Raises:
+        UserError: a name stands twice.
+    """
+    counts = Counter(name for suite in suites for name in suite.names())
+    for name, count in counts.items():
+        if count > 1:
+            raise UserError(f"dataset '{name}' stands there {count} times; a run's datasets need names of their own")
 
 
 def suite_loader(suite: Suite, keep: bool = False) -> DataLoader[EvaluationSet]:

@@ -23,6 +23,7 @@ class Bench:
         self.encoder = encoder
         self.retrieval: list[RetrievalResult] = []
         self.near_miss: list[NearMissResult] = []
+        self._origins: dict[str, Mapping[str, object]] = {}
         self._thresholds: dict[str, float | None] = {}
 
     @property
@@ -31,14 +32,16 @@ class Bench:
 
     def run(self, data: RetrievalSet | NearMissSet) -> None:
         """Score one dataset."""
+        if data.origin:
+            self._origins[data.name] = data.origin
         if isinstance(data, RetrievalSet):
             self.retrieval.append(evaluate_retrieval(self.encoder, data))
         else:
             self.near_miss.append(evaluate_near_misses(self.encoder, data, self._threshold(data)))
 
     def results(self, meta: Mapping[str, Any]) -> Results:
-        """All that was run, with the data's fingerprints and counts added to `meta`."""
-        return Results(meta, self.retrieval, self.near_miss)
+        """All that was run, with the data's origins, fingerprints and counts added to `meta`."""
+        return Results({**meta, "origins": self._origins}, self.retrieval, self.near_miss)
 
     def _threshold(self, data: NearMissSet) -> float | None:
         """The threshold that the validation pairs give, found once for all sets that share them."""

@@ -250,7 +250,8 @@ def test_wrong_shapes_and_labels_are_errors() -> None:
         pairwise_accuracy([0.1, 0.2], [0, 1], ["a"])
 
 
-def test_torch_s_default_type_is_left_as_it_was() -> None:
-    before = torch.get_default_dtype()
+def test_torch_is_left_as_it_was() -> None:
+    before = torch.get_default_dtype(), torch.get_num_threads()
     auroc([0.1, 0.2], [0, 1])
-    assert torch.get_default_dtype() == before
+    f1([0.1, 0.2], [0, 1], 0.5)
+    assert (torch.get_default_dtype(), torch.get_num_threads()) == before

@@ -1,0 +1,38 @@
+# make demo    train and test the two encoders on the embedded data, and print their table
+# make test    the tests, lint and types
+# make bench   compret beside sentence-transformers, timed in one run
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := demo/$(shell date +%Y%m%d-%H%M%S)
+
+.PHONY: demo test bench clean
+
+.venv/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --progress-bar off --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --progress-bar off --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: .venv/ready
+	$(BIN)/compret fit --config encoder_baseline.yaml --trainer.default_root_dir $(RUN)
+	$(BIN)/compret fit --config encoder_structneg.yaml --trainer.default_root_dir $(RUN)
+	$(BIN)/compret test --config pydoc.yaml --trainer.default_root_dir $(RUN) --name untouched
+	for name in baseline structneg; do \
+	  $(BIN)/compret test --config pydoc.yaml --trainer.default_root_dir $(RUN) --name $$name \
+	    --ckpt_path $(RUN)/checkpoints/encoder_$$name/version_0/last.ckpt || exit; \
+	done
+	$(BIN)/compret report untouched=$(RUN)/logs/untouched/version_0 \
+	  baseline=$(RUN)/logs/baseline/version_0 structneg=$(RUN)/logs/structneg/version_0
+
+test: .venv/ready
+	$(BIN)/ruff check compret tests
+	$(BIN)/ruff format --check compret tests
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -m "not benchmark"
+
+bench: .venv/ready
+	$(BIN)/python -m pytest tests/benchmarks -m benchmark -s
+
+clean:
+	rm -rf .venv demo

@@ -1,0 +1,44 @@
+"""The trade that compret measures, as a figure: retrieval against near-miss separation, one point a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from compret.report.table import COLUMNS, Run
+from compret.types import UserError
+
+
+def draw(runs: Sequence[Run], path: Path) -> None:
+    """Write a figure (.png, .svg or .pdf): an arrow from the first run to each other one.
+
+    Raises:
+        UserError: a run lacks one of the two numbers, or the file cannot be written.
+    """
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    points = {run.name: (x, y) for run in runs for x, y in [run.values] if x is not None and y is not None}
+    if len(points) < len(runs):
+        raise UserError("--figure: each run needs a name of its own, and retrieval and near-miss numbers")
+    figure, axes = pyplot.subplots(figsize=(5.5, 4), layout="constrained")
+    start = points[runs[0].name]
+    for name, point in points.items():
+        axes.scatter(*point, s=60, zorder=3)
+        axes.annotate(name, point, xytext=(6, 6), textcoords="offset points")
+        if point != start:
+            axes.annotate("", point, start, arrowprops={"arrowstyle": "->", "color": "0.6"})
+    names = list(COLUMNS)
+    axes.axhline(0.5, linestyle=":", color="0.6")
+    axes.annotate("chance", (0.01, 0.5), xycoords=("axes fraction", "data"), va="bottom", color="0.4")
+    axes.set(xlabel=names[0], ylabel=names[1])
+    axes.margins(0.18)
+    axes.spines[["top", "right"]].set_visible(False)
+    try:
+        figure.savefig(path, dpi=160)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--figure {path}: cannot be written ({error})") from error
+    finally:
+        pyplot.close(figure)
