@@ -13,6 +13,7 @@ import pytest
 import torch
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+torch.set_num_threads(1)  # tiny models gain nothing from more, and threads of parallel tests spin against each other
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
 
 WORDS = (
@@ -183,3 +184,24 @@ def compret(
         return code, "\n".join([captured.out, captured.err, *caplog.messages])
 
     return run
+
+
+@pytest.fixture
+def embedded(tmp_path: Path, triplets: Path, beir: Path, pairs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small stand-in for the embedded data, so that `pydoc` and `pydoc:...` need not be made."""
+    from compret.data import pydoc as module
+
+    for name in ("stdlib", "dev"):
+        (tmp_path / "embedded" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "embedded" / name).symlink_to(beir / "zoo")
+    small = module.PyDoc(
+        retrieval=triplets,
+        structneg=triplets,
+        beir=tmp_path / "embedded",
+        validation=tmp_path / "embedded",
+        nearmiss=pairs,
+        nearmiss_validation=pairs,
+        fingerprint={},
+    )
+    monkeypatch.setattr(module, "pydoc", lambda: small)
+    return tmp_path / "embedded"

@@ -77,7 +77,7 @@ def attention(
     scaling: float | None = None,
     **kwargs: Any,
 ) -> tuple[Tensor, None]:
-    """Attention as transformers calls it, heads `(B, H, M, D)`; without dropout or on a GPU, torch.s fused one."""
+    """Attention as transformers calls it, heads `(B, H, M, D)`; torch's own without dropout or on a GPU."""
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
     plain = query.device.type == "cpu" and query.shape == key.shape and not getattr(module, "is_causal", False)

@@ -1,6 +1,6 @@
 """compret beside sentence-transformers in one process: same model, texts, lengths, batch, dropout and precision.
 
-Turns alternate and the fastest of each counts, so that another program on the machine slows neither more than the other.
+Turns alternate and the fastest of each counts, so that another program on the machine slows neither more.
     make bench
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -181,7 +182,7 @@ def steps_of_compret(rows: list[dict[str, str]], batch: int, steps: int, warm: i
         use_distributed_sampler=False,
         callbacks=[Clock()],
         **quiet,
-    ).fit(  # fmt: skip
+    ).fit(
         DualEncoder(max_length=TOKENS, loss=InfoNCE(temperature=0.1)),
         datamodule=Triplets([str(file)], batch_size=batch, holdout=0.0),
     )
@@ -189,9 +190,11 @@ def steps_of_compret(rows: list[dict[str, str]], batch: int, steps: int, warm: i
 
 
 @pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _alone() -> Iterator[None]:
     import warnings
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        torch.set_num_threads(os.cpu_count() or 1)
         yield
+        torch.set_num_threads(1)
