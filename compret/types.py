@@ -111,7 +111,7 @@ class RetrievalSet(OfTexts):
     fingerprint: str
     """Hash of all that is above."""
     origin: Mapping[str, object] = field(default_factory=dict)
-    """What the set was made from, where compret made it: packages, versions, counts."""
+    """Maker -> what it made the set from (`pydoc` -> packages, versions, counts); empty for data of others."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class NearMissSet(OfTexts):
     validation: NearMissSet | None = None
     """Pairs on which a threshold may be chosen; never the test pairs themselves."""
     origin: Mapping[str, object] = field(default_factory=dict)
-    """What the set was made from, where compret made it: packages, versions, counts."""
+    """Maker -> what it made the set from (`pydoc` -> packages, versions, counts); empty for data of others."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from compret.nn.tokenizer import TextTokenizer
 from compret.types import TokenBatch, TripletBatch
 
 Ids = Sequence[Sequence[int]]
+_NEVER = np.iinfo(np.int64).max // 4
 
 
 def text_key(text: str) -> int:
@@ -29,7 +30,7 @@ class Collate:
     passes: int = 4
     """Passes of the backbone that a batch is cut into, by length."""
     multiple_of: int = 8
-    """Widths are rounded up to it."""
+    """Widths are rounded up to it, and passes hold a multiple of it of texts where the batch allows."""
 
     def __call__(self, rows: Sequence[Mapping[str, str | None]]) -> TripletBatch:
         """Tokenise, cut into passes and hash B rows; rows without a negative simply have none."""
@@ -53,34 +54,37 @@ class Collate:
         """Token passes of rising length, and each text's row in their outputs laid end to end."""
         lengths = np.array([len(text) for text in ids])
         order = np.argsort(lengths, kind="stable")
-        ends = cut_points(lengths[order], self.passes)
-        groups = np.split(order, ends)
+        widths = -(-lengths[order] // self.multiple_of) * self.multiple_of
+        groups = np.split(order, cut_points(widths, self.passes, self.multiple_of))
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
         passes = tuple(self.tokenizer.pad([ids[i] for i in group], self.multiple_of) for group in groups)
         return passes, torch.from_numpy(place)
 
 
-def cut_points(sorted_lengths_B: NDArray[np.int64], passes: int) -> list[int]:
+def cut_points(rising_lengths_B: NDArray[np.int64], passes: int, block: int = 1) -> list[int]:
     """Where to cut texts of rising length into at most `passes` groups so that the fewest padded cells are computed.
 
-    Exact, by dynamic programming over the distinct lengths (Fisher 1958, grouping for maximum homogeneity).
+    Exact, by dynamic programming over the places where a cut may be (Fisher 1958, grouping for maximum homogeneity).
+
+    Args:
+        block: cuts fall on multiples of it, so that passes come in few shapes, whose kernels are then ready.
     """
-    lengths, counts = np.unique(sorted_lengths_B, return_counts=True)
-    below = np.concatenate([[0], np.cumsum(counts)])
-    cost = np.concatenate([[0], below[1:] * lengths])
-    choices: list[NDArray[np.int64]] = []
-    for _ in range(min(passes, len(lengths)) - 1):
-        table = cost[:-1, None] + (below[None, 1:] - below[:-1, None]) * lengths[None, :]
-        table = np.where(np.tri(len(lengths), dtype=bool).T, table, np.iinfo(np.int64).max)
+    ends = np.append(np.arange(block, len(rising_lengths_B), block), len(rising_lengths_B))
+    begins = np.insert(ends[:-1], 0, 0)
+    cells = (ends[None, :] - begins[:, None]) * rising_lengths_B[ends - 1][None, :]
+    cells = np.where(np.tri(len(ends), dtype=bool).T, cells, _NEVER)
+    cost, choices = cells[0], []
+    for _ in range(min(passes, len(ends)) - 1):
+        table = np.insert(cost[:-1], 0, 0)[:, None] + cells
         choices.append(table.argmin(0))
-        cost = np.concatenate([[0], table.min(0)])
-    cuts, end = [], len(lengths)
+        cost = table.min(0)
+    cuts, group = [], len(ends) - 1
     for choice in reversed(choices):
-        end = int(choice[end - 1])
-        if end == 0:
+        group = int(choice[group]) - 1
+        if group < 0:
             break
-        cuts.append(int(below[end]))
+        cuts.append(int(ends[group]))
     return cuts[::-1]
 
 

@@ -14,7 +14,7 @@ def load_near_misses(source: str) -> NearMissSet:
     Raises:
         UserError: a file, a column or a label is missing or wrong; the message names file and line.
     """
-    path = _file(source)
+    path, origin = _embedded(source) if source.startswith("pydoc:") else (Path(source).expanduser(), {})
     anchors, candidates, labels, categories = [], [], [], []
     for place, row in read_records(path):
         anchors.append(text_field(place, row, "anchor", "sentence1"))
@@ -24,7 +24,7 @@ def load_near_misses(source: str) -> NearMissSet:
     if not anchors:
         raise UserError(f"{path}: no rows; a near-miss file needs at least one")
     print_of = fingerprint([*anchors, *candidates, *map(str, labels), *categories])
-    return NearMissSet(path.stem, anchors, candidates, labels, categories, print_of)
+    return NearMissSet(path.stem, anchors, candidates, labels, categories, print_of, origin=origin)
 
 
 def joined(sets: list[NearMissSet]) -> NearMissSet:
@@ -39,16 +39,15 @@ def joined(sets: list[NearMissSet]) -> NearMissSet:
     )
 
 
-def _file(source: str) -> Path:
-    if not source.startswith("pydoc:"):
-        return Path(source).expanduser()
+def _embedded(source: str) -> tuple[Path, dict[str, object]]:
+    """The file of a `pydoc:` source, and what it was made from."""
     from compret.data.pydoc import pydoc
 
     name = source.partition(":")[2]
     if name not in ("nearmiss", "nearmiss_validation"):
         raise UserError(f"{source}: PyDoc has pydoc:nearmiss and pydoc:nearmiss_validation")
-    file: Path = getattr(pydoc(), name)
-    return file
+    made = pydoc()
+    return getattr(made, name), {"pydoc": made.fingerprint}
 
 
 def _label(place: str, value: object) -> int:

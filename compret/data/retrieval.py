@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Source:
     corpus: Rows
     queries: Rows
     qrels: Rows
+    origin: Mapping[str, object] = field(default_factory=dict)
 
 
 def find_sources(source: str, datasets: list[str] | None) -> list[Source]:
@@ -102,6 +103,7 @@ def load_retrieval_set(source: Source, distractors: int | None = None, seed: int
         queries=list(queries.values()),
         qrels=qrels,
         fingerprint=fingerprint([*texts, *rows]),
+        origin=source.origin,
     )
 
 
@@ -173,12 +175,14 @@ def _nano_hub(source: str, name: str) -> Source:
 
 def _one_split(source: str, split: str) -> Source:
     """NanoBEIR-en: one repository, configs corpus, queries, qrels, one split a dataset."""
-    return Source(split, "NanoBEIR", *(partial(_hub_records, source, config, split) for config in _PARTS))
+    corpus, queries, qrels = (partial(_hub_records, source, config, split) for config in _PARTS)
+    return Source(split, "NanoBEIR", corpus, queries, qrels)
 
 
 def _one_repository(owner: str, name: str) -> Source:
     """zeta-alpha-ai: one repository a dataset, configs corpus, queries, qrels, split train."""
-    return Source(name, "NanoBEIR", *(partial(_hub_records, f"{owner}/{name}", config, "train") for config in _PARTS))
+    corpus, queries, qrels = (partial(_hub_records, f"{owner}/{name}", config, "train") for config in _PARTS)
+    return Source(name, "NanoBEIR", corpus, queries, qrels)
 
 
 def _beir_hub(owner: str, name: str) -> Source:
@@ -199,7 +203,8 @@ def _pydoc(name: str) -> Source:
     roots = {"stdlib": "beir", "dev": "validation"}
     if name not in roots:
         raise _unknown("pydoc", name, list(roots))
-    return _beir_directory(getattr(pydoc(), roots[name]) / name, name)
+    made = pydoc()
+    return replace(_beir_directory(getattr(made, roots[name]) / name, name), origin={"pydoc": made.fingerprint})
 
 
 def _nano(source: str, name: str) -> str:

@@ -23,7 +23,7 @@ class Bench:
         self.encoder = encoder
         self.retrieval: list[RetrievalResult] = []
         self.near_miss: list[NearMissResult] = []
-        self._origins: dict[str, Mapping[str, object]] = {}
+        self._origins: dict[str, object] = {}
         self._thresholds: dict[str, float | None] = {}
 
     @property
@@ -32,8 +32,7 @@ class Bench:
 
     def run(self, data: RetrievalSet | NearMissSet) -> None:
         """Score one dataset."""
-        if data.origin:
-            self._origins[data.name] = data.origin
+        self._origins |= data.origin
         if isinstance(data, RetrievalSet):
             self.retrieval.append(evaluate_retrieval(self.encoder, data))
         else:

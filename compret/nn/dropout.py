@@ -22,7 +22,9 @@ def use_fast_dropout(model: Any, probability: float | None) -> None:
         probability: for all of them; each keeps its own if None. 0 turns dropout off.
     """
     for name, module in list(model.named_modules()):
-        if type(module) is nn.Dropout:
+        # ModernBERT puts an Identity where its configuration has no dropout
+        absent = type(module) is nn.Identity and name.endswith(".out_drop") and bool(probability)
+        if type(module) is nn.Dropout or absent:
             model.set_submodule(name, FastDropout(module.p if probability is None else probability))
         for attribute in ("attention_dropout", "dropout_prob"):
             if probability is not None and isinstance(getattr(module, attribute, None), float):
@@ -81,8 +83,8 @@ def attention(
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
     plain = query.device.type == "cpu" and query.shape == key.shape and not getattr(module, "is_causal", False)
-    if dropout == 0 or not plain:
-        return sdpa_attention_forward(  # type: ignore[return-value]
+    if dropout == 0 or not plain or kwargs.get("position_bias") is not None:
+        return sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **kwargs
         )
     return _dropped_attention(query, key, value, attention_mask, dropout, scaling), None
@@ -93,7 +95,9 @@ def _dropped_attention(
 ) -> Tensor:
     scores = query @ key.transpose(-1, -2) * (query.shape[-1] ** -0.5 if scaling is None else scaling)
     if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf) if mask.dtype == torch.bool else scores + mask
+        # not -inf: a padded row may see no key at all, and its NaN would reach the others in the next layer
+        lowest = torch.finfo(scores.dtype).min
+        scores = scores.masked_fill(~mask, lowest) if mask.dtype == torch.bool else scores + mask
     weights = dropout(scores.softmax(-1, dtype=torch.float32).to(query.dtype), probability)
     return (weights @ value).transpose(1, 2).contiguous()
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from compret.nn import TextEncoder
-from compret.nn.dropout import FastDropout, attention, dropout, keep_mask
+from compret.nn.dropout import FastDropout, attention, dropout, keep_mask, use_fast_dropout
 
 
 @pytest.mark.parametrize("probability", [0.001, 0.1, 0.5, 0.9])
@@ -72,3 +72,30 @@ def test_a_model_gets_one_probability_everywhere(tiny: Path) -> None:
     assert torch.equal(off(batch).pooled_BD, off(batch).pooled_BD)
     assert not torch.equal(own(batch).pooled_BD, own(batch).pooled_BD)
     torch.testing.assert_close(own.eval()(batch).pooled_BD, off(batch).pooled_BD)
+
+
+def test_a_row_that_sees_no_key_is_finite_and_so_is_its_gradient() -> None:
+    states = torch.randn(1, 1, 4, 8, requires_grad=True)
+    mask = torch.ones(1, 1, 4, 4, dtype=torch.bool)
+    mask[:, :, 3] = False
+    found, _ = attention(SimpleNamespace(is_causal=False), states, states, states, mask, dropout=0.1)  # type: ignore[arg-type]
+    (gradient,) = torch.autograd.grad(found.sum(), states)
+    assert found.isfinite().all()
+    assert gradient.isfinite().all()
+
+
+def test_modernbert_gets_every_dropout_and_stays_finite_where_padding_outruns_its_window() -> None:
+    from transformers import ModernBertConfig, ModernBertModel
+
+    special = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2}
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2}
+    torch.manual_seed(0)
+    model = ModernBertModel(ModernBertConfig(vocab_size=50, local_attention=8, **sizes, **special)).train()
+    use_fast_dropout(model, 0.1)
+    assert all(isinstance(layer.attn.out_drop, FastDropout) for layer in model.layers)
+    mask = torch.ones(2, 32, dtype=torch.long)
+    mask[1, 5:] = 0
+    states = model(input_ids=torch.randint(3, 50, (2, 32)), attention_mask=mask).last_hidden_state
+    states[mask.bool()].sum().backward()
+    assert states.isfinite().all()
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
