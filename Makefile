@@ -32,7 +32,7 @@ test: .venv/ready
 	$(BIN)/python -m pytest -m "not benchmark"
 
 bench: .venv/ready
-	$(BIN)/python -m pytest tests/benchmarks -m benchmark -s
+	$(BIN)/python -m pytest tests/benchmarks -m benchmark -q -o log_cli=true -o log_cli_level=WARNING
 
 clean:
 	rm -rf .venv demo

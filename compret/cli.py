@@ -38,6 +38,7 @@ _NOT_THE_USERS = (
     "Total length of `list` across ranks is zero.*",
     ".*when using `ckpt_path`, callbacks used to create the checkpoint need to be provided.*",
     ".*isinstance.treespec, LeafSpec.* is deprecated.*",
+    ".*is_gradient_checkpointing. is deprecated.*",
     "LightningCLI's args parameter is intended to run from within Python.*",
 )
 TRAINER_DEFAULTS = {"use_distributed_sampler": False, "num_sanity_val_steps": 0, "log_every_n_steps": 10}

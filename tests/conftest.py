@@ -29,6 +29,20 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_backbone(tmp_path_factory.mktemp("tiny"))
 
 
+@pytest.fixture(scope="session")
+def tiny_encoder(tiny: Path) -> Any:
+    """The tiny model as a TextEncoder in evaluation mode; tests must not change it."""
+    from compret.nn.encoder import TextEncoder
+
+    return TextEncoder(str(tiny)).eval()
+
+
+@pytest.fixture(scope="session")
+def new_backbone() -> Callable[..., Path]:
+    """Makes further tiny models: a folder, its pooling, its prompts."""
+    return make_backbone
+
+
 def make_backbone(folder: Path, pooling: str = "mean", prompts: Mapping[str, str] | None = None) -> Path:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast

@@ -47,6 +47,13 @@ def test_each_command_runs(
     shutil.copytree(tiny, tmp_path / "tiny")
     shutil.copy(triplets, tmp_path / "mine.jsonl")
     shutil.copytree(beir, tmp_path / "benchmarks")
+    (tmp_path / "data" / "train").mkdir(parents=True)
+    (tmp_path / "data" / "nearmiss").mkdir()
+    shutil.copytree(beir, tmp_path / "data" / "retrieval")
+    for name in ("retrieval", "structneg"):
+        shutil.copy(triplets, tmp_path / "data" / "train" / f"{name}.jsonl")
+    for name in ("paws_wiki_dev", "sugarcrepe_pp_dev", "cannot_dev"):
+        shutil.copy(pairs, tmp_path / "data" / "nearmiss" / f"{name}.jsonl")
     (tmp_path / "structneg.csv").write_text(
         "sentence1,sentence2,category\nthe dog bit the man,the man bit the dog,swap\n"
     )

@@ -28,9 +28,9 @@ def read_records(path: Path) -> Iterator[Record]:
         raise UserError(f"{path}: the file is empty")
     match path.suffix:
         case ".jsonl" | ".json":
-            return _json_lines(path)
+            return _decoded(path, _json_lines(path))
         case ".csv" | ".tsv":
-            return _separated(path, "\t" if path.suffix == ".tsv" else ",")
+            return _decoded(path, _separated(path, "\t" if path.suffix == ".tsv" else ","))
         case ".parquet" | ".pq":
             return _parquet(path)
     raise UserError(f"{path}: '{path.suffix}' is not known; use .jsonl, .csv, .tsv or .parquet")
@@ -57,8 +57,15 @@ def fingerprint(parts: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
+def _decoded(path: Path, records: Iterator[Record]) -> Iterator[Record]:
+    try:
+        yield from records
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+
+
 def _json_lines(path: Path) -> Iterator[Record]:
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
@@ -73,11 +80,13 @@ def _json_lines(path: Path) -> Iterator[Record]:
 
 
 def _separated(path: Path, separator: str) -> Iterator[Record]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, delimiter=separator)
         try:
+            first = reader.line_num + 1 if reader.fieldnames else 1
             for row in reader:
-                yield f"{path}: line {reader.line_num}", {k: v for k, v in row.items() if k is not None}
+                yield f"{path}: line {first}", {k: v for k, v in row.items() if k is not None}
+                first = reader.line_num + 1
         except csv.Error as error:
             raise UserError(f"{path}: line {reader.line_num}: {error}") from error
 

@@ -137,9 +137,12 @@ def _judgements(
 
 def _grade(place: str, value: Any) -> int:
     try:
-        return int(value)
+        grade = float(value)
     except (TypeError, ValueError) as error:
         raise UserError(f"{place}: score '{value}' is not a whole number") from error
+    if not grade.is_integer():
+        raise UserError(f"{place}: score '{value}' is not a whole number")
+    return int(grade)
 
 
 def _subset(documents: dict[str, str], judged: set[str], others: int, seed: int) -> dict[str, str]:
@@ -215,7 +218,8 @@ def _nano(source: str, name: str) -> str:
 
 
 def _unknown(source: str, name: str, known: list[str]) -> UserError:
-    close = difflib.get_close_matches(name, known, 1)
+    plain = {other.lower(): other for other in known}
+    close = [plain[found] for found in difflib.get_close_matches(name.lower().removeprefix("nano"), plain, 1)]
     hint = f"did you mean '{close[0]}'? " if close else ""
     return UserError(f"{source}: no dataset '{name}'; {hint}it has {', '.join(sorted(known))}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
@@ -104,8 +105,7 @@ class MixedBatchSampler(Sampler[list[Row]]):
         streams = [self._source(i, epoch * int(n)) for i, n in enumerate(quota)]
         for source in order.tolist():
             yield source, next(streams[source])
-        spare = int(np.argmax(quota))
-        while True:
+        for spare in itertools.cycle(np.flatnonzero(quota).tolist()):
             yield spare, next(streams[spare])
 
     def _source(self, source: int, start: int) -> Iterator[int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from compret.data.records import read_records
+from compret.data.records import fingerprint, read_records
 from compret.types import UserError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 
 COLUMNS = ("anchor", "positive", "negative", "category")
 _READERS = {".csv": "csv", ".tsv": "csv", ".jsonl": "json", ".json": "json", ".parquet": "parquet", ".pq": "parquet"}
+_NO_ROWS = "{}: no rows; a triplet file needs at least one"
 _ALIASES = {"query": "anchor", "question": "anchor", "answer": "positive", "passage": "positive"}
 
 
@@ -31,12 +33,13 @@ def load_triplets(source: str) -> Dataset:
     Raises:
         UserError: the source, a column or a value is missing; the message names file, line and column.
     """
-    table = _rename(_open(source), source)
+    table = _open(source)
+    if len(table) == 0:
+        raise UserError(_NO_ROWS.format(source))
+    table = _rename(table, source)
     for column in ("anchor", "positive"):
         if column not in table.column_names:
             raise UserError(f"{source}: no column '{column}' (it has {', '.join(table.column_names)})")
-    if len(table) == 0:
-        raise UserError(f"{source}: no rows; a triplet file needs at least one")
     table = table.select_columns([c for c in COLUMNS if c in table.column_names])
     _check_values(table, source)
     return table
@@ -69,6 +72,7 @@ def _read_file(path: str) -> Dataset:
     """Through `datasets`, whose cache keeps the file as memory-mapped Arrow."""
     from datasets import load_dataset
     from datasets.exceptions import DatasetGenerationError
+    from pyarrow import ArrowException
 
     suffix = Path(path).suffix
     if suffix not in _READERS:
@@ -76,23 +80,28 @@ def _read_file(path: str) -> Dataset:
     if Path(path).stat().st_size == 0:
         raise UserError(f"{path}: the file is empty")
     options: dict[str, Any] = {"sep": "\t"} if suffix == ".tsv" else {}
+    if _READERS[suffix] == "csv":
+        options["keep_default_na"] = False  # None, null and nan are texts
     try:
         return load_dataset(_READERS[suffix], data_files=path, split="train", **options)
-    except (DatasetGenerationError, ValueError, OSError) as error:
-        for _ in read_records(Path(path)):  # names the line where it can
-            pass
+    except (DatasetGenerationError, ArrowException, ValueError, OSError) as error:
+        rows = sum(1 for _ in read_records(Path(path)))  # names the line where it can
+        if rows == 0:
+            raise UserError(_NO_ROWS.format(path)) from error
         raise UserError(f"{path}: cannot be read as {suffix[1:]} ({_root_cause(error)})") from error
 
 
 def _read_saved(path: Path) -> Dataset:
     from datasets import Dataset, load_dataset, load_from_disk
 
-    if (path / "dataset_info.json").is_file() or (path / "state.json").is_file():
-        saved = load_from_disk(str(path))
-        return saved if isinstance(saved, Dataset) else saved["train"]
     try:
-        return load_dataset(str(path), split="train")
-    except (ValueError, OSError) as error:
+        if any((path / name).is_file() for name in ("dataset_info.json", "state.json", "dataset_dict.json")):
+            saved = load_from_disk(str(path))
+            return saved if isinstance(saved, Dataset) else saved["train"]
+        return load_dataset(str(path), split="train", cache_dir=_cache_of_folder(path))
+    except IndexError as error:  # no table at all
+        raise UserError(_NO_ROWS.format(path)) from error
+    except (ValueError, KeyError, OSError) as error:
         raise UserError(f"{path}: no dataset can be read in this folder ({_root_cause(error)})") from error
 
 
@@ -108,7 +117,7 @@ def read_hub(name: str, config: str | None = None, split: str = "train") -> Data
 
     what = " ".join(filter(None, [name, config, split]))
     try:
-        return load_dataset(name, config, split=split)
+        return load_dataset(name, config, split=split, cache_dir=_cache_of_folder(Path(name)))
     except (ValueError, KeyError) as error:
         raise UserError(f"{what}: no such configuration or split ({_root_cause(error)})") from error
     except (DatasetNotFoundError, HfHubHTTPError, OSError, RuntimeError) as error:
@@ -116,15 +125,32 @@ def read_hub(name: str, config: str | None = None, split: str = "train") -> Data
         raise UserError(f"{what}: no such file or folder, and the hub has no answer ({reason})") from error
 
 
+def _cache_of_folder(folder: Path) -> str | None:
+    """A cache of its own for the files of a local folder as they are now: `datasets` goes by the folder's name."""
+    from datasets.config import HF_DATASETS_CACHE
+
+    if not folder.is_dir():
+        return None
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    stats = [f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+    return str(Path(HF_DATASETS_CACHE) / "compret" / fingerprint(stats))
+
+
 def _rename(table: Dataset, source: str) -> Dataset:
     names = set(table.column_names)
     if {"sentence1", "sentence2"} <= names and "anchor" not in names:
+        if {"positive", "negative"} & names:
+            raise UserError(
+                f"{source}: has sentence1, sentence2 beside positive or negative; rename sentence1 to anchor"
+            )
         log.info(
             "%s: sentence1, sentence2 are read as identity rows (anchor = positive, sentence2 the negative)", source
         )
         table = table.rename_columns({"sentence1": "anchor", "sentence2": "negative"})
         return table.add_column("positive", table.data.column("anchor"))
     renames = {old: new for old, new in _ALIASES.items() if old in names and new not in names}
+    if len(set(renames.values())) < len(renames):
+        raise UserError(f"{source}: {', '.join(renames)} would both be read as one column; name it anchor or positive")
     return table.rename_columns(renames) if renames else table
 
 
@@ -137,22 +163,26 @@ def _check_values(table: Dataset, source: str) -> None:
         if name not in table.column_names:
             continue
         column = table.data.column(name)
+        if name == "negative" and pa.types.is_null(column.type):
+            continue
         if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
             raise UserError(f"{source}: column '{name}' holds {column.type}, not text")
         if name == "negative":
             continue
-        blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(column), ""), True)
+        try:
+            blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(column), ""), True)
+        except pa.ArrowInvalid as error:
+            raise UserError(f"{source}: column '{name}' is not UTF-8 text") from error
         row = pc.index(blank, True).as_py()
         if row >= 0:
-            raise UserError(f"{source}: {_place(source, row)} column '{name}' is empty")
+            raise UserError(f"{_place(source, row)}, column '{name}' is empty")
 
 
 def _place(source: str, row: int) -> str:
-    """Line of a row where the format has lines; a header takes the first."""
-    suffix = Path(source).suffix
-    if suffix in (".csv", ".tsv"):
-        return f"line {row + 2},"
-    return f"line {row + 1}," if suffix in (".jsonl", ".json") else f"row {row},"
+    """File and line of a row, where the format has lines."""
+    if Path(source).suffix in (".csv", ".tsv", ".jsonl"):
+        return next(itertools.islice(read_records(Path(source).expanduser()), row, None))[0]
+    return f"{source}: row {row}"
 
 
 def _root_cause(error: BaseException) -> str:

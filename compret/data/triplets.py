@@ -130,9 +130,8 @@ class Triplets(LightningDataModule):
         """The held-out rows in fixed batches, then the suites."""
         held_out = [(s, row) for s, rows in enumerate(self._held_out) for row in range(len(rows))]
         drawn = np.random.default_rng(self.seed).permutation(len(held_out))[: self.validation_rows]
-        mine = [held_out[i] for i in sorted(drawn)][rank() :: world_size()]
+        batches = _dealt([held_out[i] for i in sorted(drawn)], self.batch_size)
         rows = TripletRows(self.sources, self._held_out)
-        batches = [mine[i : i + self.batch_size] for i in range(0, len(mine), self.batch_size)]
         loss = DataLoader(rows, batch_sampler=batches, collate_fn=self._collate()) if batches else None
         return [loader for loader in (loss, *(suite_loader(s, keep=True) for s in self.validation)) if loader]
 
@@ -150,8 +149,7 @@ class TripletSource:
         self.keys = np.stack([_column_keys(self.table, c) for c in ("anchor", "positive")], axis=1)
         """int64, `(rows, 2)`."""
         self.fingerprint = xxhash.xxh3_128_hexdigest(self.keys.tobytes())
-        has_negatives = "negative" in self.table.column_names
-        self.others = self._draw_others(seed) if random_negatives and not has_negatives else None
+        self.others = self._draw_others(seed) if random_negatives else None
 
     def split(self, holdout: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Row numbers to train on and held out, by the anchor's hash, which is the same in every source."""
@@ -163,8 +161,8 @@ class TripletSource:
         columns = self.table[numbers]
         rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
         if self.others is not None:
-            negatives = self.table[self.others[numbers].tolist()]["positive"]
-            rows = [{**row, "negative": negative} for row, negative in zip(rows, negatives, strict=True)]
+            drawn = self.table[self.others[numbers].tolist()]["positive"]
+            rows = [{**row, "negative": row.get("negative") or other} for row, other in zip(rows, drawn, strict=True)]
         return rows
 
     def _draw_others(self, seed: int) -> NDArray[np.int64]:
@@ -216,6 +214,14 @@ class ResumableLoader(DataLoader[Any]):
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         self.batch_sampler.position = state["position"]
+
+
+def _dealt(rows: list[Row], batch_size: int) -> list[list[Row]]:
+    """This rank's fixed batches: as many on every rank, since each gathers from all; none for fewer rows than ranks."""
+    whole = batch_size * world_size()
+    ends = [*range(whole, len(rows) - world_size() + 1, whole), len(rows)]
+    batches = [rows[start:end][rank() :: world_size()] for start, end in zip([0, *ends], ends, strict=False)]
+    return batches if len(rows) >= world_size() else []
 
 
 def _column_keys(table: ArrowTable, column: str) -> NDArray[np.int64]:

@@ -16,8 +16,10 @@ from compret.distributed import gather_rows, rank, shard
 from compret.nn.encoder import TextEncoder
 from compret.types import Kind, Tokenized
 
-TOKENS_A_PASS = 8192
-"""Token cells of one pass: enough work to fill the device, small enough for a CPU's caches."""
+CPU_TOKENS_A_PASS = 2048
+"""Token cells of one pass on a CPU: their hidden states stay in its caches."""
+TOKENS_A_PASS = 1 << 16
+"""Token cells of one pass elsewhere: enough work to fill a GPU."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ def _encode_unique(encoder: TextEncoder, tokenized: Tokenized, progress: str) ->
     pooled = torch.empty((len(mine), encoder.width), dtype=torch.float32, device=encoder.device)
     bar = tqdm(total=int(lengths[mine].sum()), desc=progress, unit="tok", unit_scale=True, leave=False)
     bar.disable = bar.disable or not progress or rank() > 0
-    for rows in budgeted(lengths[mine], TOKENS_A_PASS):
+    budget = CPU_TOKENS_A_PASS if encoder.device.type == "cpu" else TOKENS_A_PASS
+    for rows in budgeted(lengths[mine], budget):
         batch = encoder.tokenizer.pad([tokenized.ids[i] for i in mine[rows]])
         pooled[rows] = encoder(batch.to(encoder.device)).pooled_BD
         bar.update(int(lengths[mine[rows]].sum()))

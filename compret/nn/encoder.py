@@ -79,7 +79,8 @@ class TextEncoder(nn.Module):
         use_fast_dropout(self.backbone, dropout)
         use_onednn(self.backbone)
         if gradient_checkpointing:
-            self.backbone.gradient_checkpointing_enable()
+            renamed = hasattr(self.backbone, "activation_checkpointing_enable")
+            getattr(self.backbone, f"{'activation' if renamed else 'gradient'}_checkpointing_enable")()
         self._freeze(freeze or [])
         if lora is not None:
             self.backbone = _with_lora(self.backbone, lora)

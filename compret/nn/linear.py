@@ -55,7 +55,9 @@ class LinearGELU(nn.Module):
         self.intermediate_act_fn = block.intermediate_act_fn
 
     def forward(self, hidden_states: Tensor) -> Tensor:
-        if torch.is_grad_enabled() or not _fits(hidden_states, self.dense.weight):
+        # an adapter may have been put around `dense`
+        plain = isinstance(self.dense, OneDNNLinear)
+        if torch.is_grad_enabled() or not plain or not _fits(hidden_states, self.dense.weight):
             return self.intermediate_act_fn(self.dense(hidden_states))  # type: ignore[no-any-return]
         return _pointwise(hidden_states, self.dense.weight, self.dense.bias, "gelu")
 

@@ -27,14 +27,17 @@ def draw(runs: Sequence[Run], path: Path) -> None:
     start = points[runs[0].name]
     for name, point in points.items():
         axes.scatter(*point, s=60, zorder=3)
-        axes.annotate(name, point, xytext=(6, 6), textcoords="offset points")
+        # on the side that the arrow does not come from
+        left = point[0] < start[0]
+        away, side = (-8, "right") if left else (8, "left")
+        axes.annotate(name, point, xytext=(away, 0), textcoords="offset points", ha=side, va="center")
         if point != start:
             axes.annotate("", point, start, arrowprops={"arrowstyle": "->", "color": "0.6"})
     names = list(COLUMNS)
     axes.axhline(0.5, linestyle=":", color="0.6")
     axes.annotate("chance", (0.01, 0.5), xycoords=("axes fraction", "data"), va="bottom", color="0.4")
     axes.set(xlabel=names[0], ylabel=names[1])
-    axes.margins(0.18)
+    axes.margins(0.3)
     axes.spines[["top", "right"]].set_visible(False)
     try:
         figure.savefig(path, dpi=160)

@@ -45,8 +45,8 @@ _FLIPS = table(
     one_way("upper", "lower", after=_UPPER),
     one_way("lower", "upper", after=_UPPER, not_before="to and"),
     pairs(
-        "upper-left/lower-left upper-right/lower-right lower-left/upper-left lower-right/upper-right top- "
-        "left/bottom-left"
+        "upper-left/lower-left upper-right/lower-right lower-left/upper-left lower-right/upper-right "
+        "top-left/bottom-left"
     ),
     pairs("top-right/bottom-right"),
     pairs("horizontal/vertical horizontally/vertically clockwise/counterclockwise clockwise/counter-clockwise"),

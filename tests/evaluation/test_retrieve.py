@@ -1,0 +1,107 @@
+"""Rankings and their numbers against sentence-transformers' evaluator; ties against a plain sort."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
+
+from compret.data.suites import NanoBEIR, NearMissPairs
+from compret.evaluation.retrieve import evaluate_retrieval, top_k
+from compret.evaluation.separate import best_threshold, evaluate_near_misses
+from compret.nn.backbone import MINILM, load_backbone
+from compret.nn.encoder import TextEncoder
+from compret.types import RetrievalSet
+
+KS = (1, 3, 5, 10)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.integers(1, 35))
+def test_the_best_k_fall_by_score_and_then_rise_by_column(scores: list[int], k: int) -> None:
+    row = torch.tensor([scores, scores[::-1]], dtype=torch.float32)
+    values, columns = top_k(row, k)
+    for given_row, got, at in zip(row.tolist(), values.tolist(), columns.tolist(), strict=True):
+        expected = sorted(range(len(scores)), key=lambda i: (-given_row[i], i))[:k]
+        assert at == expected
+        assert got == [given_row[i] for i in expected]
+
+
+def peers_numbers(model: SentenceTransformer, data: RetrievalSet) -> dict[str, float]:
+    """nDCG and the like from sentence-transformers; documents without a grade above 0 are not relevant to it."""
+    relevant = {q: {d for d, grade in judged.items() if grade > 0} for q, judged in data.qrels.items()}
+    evaluator = InformationRetrievalEvaluator(
+        dict(zip(data.query_ids, data.queries, strict=True)),
+        dict(zip(data.document_ids, data.documents, strict=True)),
+        {q: documents for q, documents in relevant.items() if documents},
+        accuracy_at_k=list(KS),
+        precision_recall_at_k=[*KS, 100],
+    )
+    logging.disable()
+    try:
+        found = evaluator(model)
+    finally:
+        logging.disable(logging.NOTSET)
+    return {name.removeprefix("cosine_"): float(value) for name, value in found.items()}
+
+
+def check_parity(model: SentenceTransformer, encoder: TextEncoder, data: RetrievalSet, tolerance: float) -> float:
+    """The largest difference over all numbers that both sides have."""
+    expected, got = peers_numbers(model, data), evaluate_retrieval(encoder, data).scores.mean
+    shared = [name for name in got if name in expected]
+    wanted = {f"{metric}@{k}" for metric in ("accuracy", "precision", "recall") for k in KS}
+    assert {*wanted, "ndcg@10", "mrr@10", "map@100", "recall@100"} <= set(shared)
+    for name in shared:
+        assert got[name] == pytest.approx(expected[name], abs=tolerance), name
+    return max(abs(got[name] - expected[name]) for name in shared)
+
+
+@pytest.mark.parametrize("name", ["zoo", "park"])
+def test_numbers_are_those_of_sentence_transformers(
+    tiny: Path, tiny_encoder: TextEncoder, beir: Path, name: str
+) -> None:
+    data = NanoBEIR(str(beir), [name]).load(0)
+    check_parity(SentenceTransformer(str(tiny), device="cpu"), tiny_encoder, data, 1e-9)
+
+
+def test_what_was_done_to_the_texts_is_counted(tiny_encoder: TextEncoder, beir: Path) -> None:
+    counts = evaluate_retrieval(tiny_encoder, NanoBEIR(str(beir), ["zoo"]).load(0)).counts
+    assert (counts["documents"], counts["queries"], counts["empty_documents"]) == (32, 9, 1)
+
+
+def test_the_threshold_is_chosen_on_the_validation_pairs(
+    tiny_encoder: TextEncoder, pairs: Path, tmp_path: Path
+) -> None:
+    lines = pairs.read_text().splitlines(keepends=True)
+    (tmp_path / "validation.jsonl").write_text("".join(lines[:20]))
+    data = NearMissPairs([str(pairs)], [str(tmp_path / "validation.jsonl")]).load(0)
+    assert data.validation is not None
+    threshold = best_threshold(tiny_encoder, data.validation)
+    assert evaluate_near_misses(tiny_encoder, data, threshold).metrics["threshold"] == threshold
+    assert evaluate_near_misses(tiny_encoder, data, None).metrics["f1"] is None
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "ndcg"), [("nq_oracle", 0.953), ("dbpedia_mini", 0.597), ("cranfield", 0.401)])
+def test_real_numbers_are_those_of_sentence_transformers(real_data: Path, name: str, ndcg: float) -> None:
+    model = SentenceTransformer(str(load_backbone(MINILM).folder), device="cpu")
+    model.max_seq_length = 128
+    data = NanoBEIR(str(real_data / "retrieval"), [name]).load(0)
+    encoder = TextEncoder(max_length=128).eval()
+    check_parity(model, encoder, data, 1e-4)
+    assert evaluate_retrieval(encoder, data).scores.mean["ndcg@10"] == pytest.approx(ndcg, abs=1e-3)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_scifact_has_the_published_number(real_data: Path) -> None:
+    data = NanoBEIR(str(real_data / "retrieval"), ["scifact"]).load(0)
+    mean = evaluate_retrieval(TextEncoder(max_length=256), data).scores.mean
+    assert mean["ndcg@10"] == pytest.approx(0.645, abs=0.002)

@@ -1,0 +1,146 @@
+"""TextEncoder: the same vectors as sentence-transformers, whatever the padding, and a folder that it loads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from sentence_transformers import SentenceTransformer
+
+from compret.evaluation.encode import encode
+from compret.nn.encoder import LoRA, TextEncoder
+from compret.types import TokenBatch, UserError
+
+
+def peer(folder: Path, texts: list[str], **options: Any) -> NDArray[np.float32]:
+    model = SentenceTransformer(str(folder), device="cpu")
+    return model.encode(texts, normalize_embeddings=True, show_progress_bar=False, **options)
+
+
+def ours(folder: Path, texts: list[str], kind: Any = "query", **options: Any) -> NDArray[np.float32]:
+    return encode(TextEncoder(str(folder), **options), texts, kind).unit_ND.numpy()
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize("schema", ["old", "new"])
+def test_vectors_are_those_of_sentence_transformers(
+    tmp_path: Path, sentences: list[str], new_backbone: Callable[..., Path], pooling: str, schema: str
+) -> None:
+    folder = new_backbone(tmp_path / "model", pooling=pooling)
+    if schema == "new":
+        (folder / "1_Pooling" / "config.json").write_text(
+            json.dumps({"embedding_dimension": 32, "pooling_mode": pooling})
+        )
+    np.testing.assert_allclose(ours(folder, sentences), peer(folder, sentences), atol=1e-6)
+
+
+def test_prompts_of_the_folder_are_put_before_the_texts(
+    tmp_path: Path, sentences: list[str], new_backbone: Callable[..., Path]
+) -> None:
+    folder = new_backbone(tmp_path / "model", prompts={"query": "the dog ", "document": "the cat "})
+    for kind in ("query", "document"):
+        np.testing.assert_allclose(ours(folder, sentences, kind), peer(folder, sentences, prompt_name=kind), atol=1e-6)
+    given = ours(folder, sentences, "query", query_prompt="very ")
+    np.testing.assert_allclose(given, peer(folder, sentences, prompt="very "), atol=1e-6)
+    np.testing.assert_allclose(
+        ours(folder, sentences, "document", document_prompt=""), peer(folder, sentences, prompt=""), atol=1e-6
+    )
+
+
+def test_a_length_that_is_set_cuts_as_sentence_transformers_does(tiny: Path, sentences: list[str]) -> None:
+    model = SentenceTransformer(str(tiny), device="cpu")
+    model.max_seq_length = 6
+    expected = model.encode(sentences, normalize_embeddings=True, show_progress_bar=False)
+    np.testing.assert_allclose(ours(tiny, sentences, max_length=6), expected, atol=1e-6)
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(padding=st.integers(0, 20), others=st.lists(st.integers(0, 59), max_size=5))
+def test_neither_padding_nor_neighbours_change_a_vector(
+    tiny_encoder: TextEncoder, sentences: list[str], padding: int, others: list[int]
+) -> None:
+    ids = tiny_encoder.tokenizer([sentences[7], *(sentences[i] for i in others)], "query").ids
+    alone, batch = tiny_encoder.tokenizer.pad(ids[:1]), tiny_encoder.tokenizer.pad(ids)
+    wide = TokenBatch(*(torch.nn.functional.pad(x, (0, padding)) for x in (batch.ids_BM, batch.mask_BM)))
+    with torch.no_grad():
+        expected, got = tiny_encoder(alone), tiny_encoder(wide)
+    torch.testing.assert_close(got.pooled_BD[:1], expected.pooled_BD, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(got.tokens_BMD[:1, : len(ids[0])], expected.tokens_BMD, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_a_saved_encoder_is_loaded_by_sentence_transformers(
+    tmp_path: Path, tiny: Path, sentences: list[str], pooling: Any
+) -> None:
+    encoder = TextEncoder(str(tiny), pooling=pooling, max_length=9, query_prompt="the dog ").eval()
+    with torch.no_grad():
+        for parameter in encoder.parameters():
+            parameter.add_(0.01)
+    encoder.save(tmp_path / "export")
+    expected = encode(encoder, sentences, "query").unit_ND.numpy()
+    np.testing.assert_allclose(peer(tmp_path / "export", sentences, prompt_name="query"), expected, atol=1e-5)
+    np.testing.assert_allclose(ours(tmp_path / "export", sentences), expected, atol=1e-6)
+
+
+def test_adapters_train_alone_and_are_merged_when_saved(tmp_path: Path, tiny: Path, sentences: list[str]) -> None:
+    encoder = TextEncoder(str(tiny), lora=LoRA(rank=4))
+    trained = [name for name, p in encoder.named_parameters() if p.requires_grad]
+    assert trained
+    assert all("lora_" in name for name in trained)
+    with torch.no_grad():
+        for name, parameter in encoder.named_parameters():
+            if "lora_" in name:
+                parameter.normal_(0, 0.1, generator=torch.Generator().manual_seed(len(name)))
+    expected = encode(encoder, sentences, "query").unit_ND.numpy()
+    assert np.abs(expected - ours(tiny, sentences)).max() > 1e-2
+    encoder.save(tmp_path / "export")
+    np.testing.assert_allclose(peer(tmp_path / "export", sentences), expected, atol=1e-5)
+
+
+def test_frozen_parameters_are_named_by_their_beginning(tiny: Path) -> None:
+    encoder = TextEncoder(str(tiny), freeze=["embeddings", "encoder.layer.0"])
+    names = [name.removeprefix("backbone.") for name, p in encoder.named_parameters() if p.requires_grad]
+    assert names
+    assert all(name.startswith("encoder.layer.1") for name in names)
+
+
+def test_checkpointing_changes_no_gradient(tiny: Path, sentences: list[str]) -> None:
+    gradients = []
+    for checkpointing in (False, True):
+        encoder = TextEncoder(str(tiny), dropout=0.0, gradient_checkpointing=checkpointing)
+        encoder(
+            encoder.tokenizer.pad(encoder.tokenizer(sentences[:5], "query").ids)
+        ).pooled_BD.square().sum().backward()
+        gradients.append([p.grad for p in encoder.parameters() if p.requires_grad])
+    torch.testing.assert_close(gradients[0], gradients[1])
+
+
+@pytest.mark.parametrize("broken", ["no folder", "no model", "module", "length", "freeze", "hub"])
+def test_what_cannot_be_read_is_one_line(
+    tmp_path: Path, tiny: Path, new_backbone: Callable[..., Path], broken: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    odd = new_backbone(tmp_path / "odd")
+    modules = json.loads((odd / "modules.json").read_text())
+    modules.append({"idx": 2, "name": "2", "path": "2_Dense", "type": "x.Dense"})
+    (odd / "modules.json").write_text(json.dumps(modules))
+    arguments: dict[str, tuple[Any, str]] = {
+        "no folder": ({"backbone": str(tmp_path / "none")}, "no such folder"),
+        "no model": ({"backbone": str(tmp_path / "empty")}, "no model there"),
+        "module": ({"backbone": str(odd)}, "does not know the module Dense"),
+        "length": ({"backbone": str(tiny), "max_length": 65}, "takes 2 to 64 tokens"),
+        "freeze": ({"backbone": str(tiny), "freeze": ["layer"]}, "no parameter of .* starts with 'layer'"),
+        "hub": ({"backbone": "nobody/no-model"}, "hub"),
+    }
+    options, message = arguments[broken]
+    with pytest.raises(UserError, match=message) as error:
+        TextEncoder(**options)
+    assert "\n" not in str(error.value)
