@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
     from torch import Tensor, device
@@ -37,12 +37,15 @@ class TokenBatch:
     """int64, `(B, M)`."""
     mask_BM: Tensor
     """int64, `(B, M)`: 1 for a token of the text, 0 for padding."""
+    lengths: tuple[int, ...]
+    """Tokens of each text, on the host, so that code that cuts by length need not read the mask back."""
 
     def to(self, device: device | str, non_blocking: bool = False) -> TokenBatch:
-        return TokenBatch(*(x.to(device, non_blocking=non_blocking) for x in (self.ids_BM, self.mask_BM)))
+        ids_BM, mask_BM = (x.to(device, non_blocking=non_blocking) for x in (self.ids_BM, self.mask_BM))
+        return TokenBatch(ids_BM, mask_BM, self.lengths)
 
     def pin_memory(self) -> TokenBatch:
-        return TokenBatch(self.ids_BM.pin_memory(), self.mask_BM.pin_memory())
+        return TokenBatch(self.ids_BM.pin_memory(), self.mask_BM.pin_memory(), self.lengths)
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,10 @@ class TripletBatch:
     anchor_rows_B: Tensor
     positive_rows_B: Tensor
     negative_rows_C: Tensor
+    negative_anchors_C: Tensor
+    """int64, `(C,)`: the anchor that each negative was given for."""
+    places: tuple[int, ...]
+    """The rows of all anchors, positives and negatives once more, on the host."""
     anchor_keys_B: Tensor
     positive_keys_B: Tensor
     negative_keys_C: Tensor
@@ -80,12 +87,33 @@ class TripletBatch:
         return sum(p.ids_BM.numel() for p in self.passes)
 
     def to(self, device: device | str, non_blocking: bool = False) -> TripletBatch:
-        moved = {k: v.to(device, non_blocking=non_blocking) for k, v in vars(self).items() if k != "passes"}
+        moved = {k: v.to(device, non_blocking=non_blocking) for k, v in self._tensors().items()}
         return replace(self, passes=tuple(p.to(device, non_blocking) for p in self.passes), **moved)
 
     def pin_memory(self) -> TripletBatch:
-        pinned = {k: v.pin_memory() for k, v in vars(self).items() if k != "passes"}
+        pinned = {k: v.pin_memory() for k, v in self._tensors().items()}
         return replace(self, passes=tuple(p.pin_memory() for p in self.passes), **pinned)
+
+    def _tensors(self) -> dict[str, Any]:
+        return {k: v for k, v in vars(self).items() if not isinstance(v, tuple)}
+
+
+@dataclass(frozen=True)
+class PairScores:
+    """A verifier's scores of a batch of B anchors, their positives and C explicit negatives."""
+
+    positives_B: Tensor
+    """Each anchor with its own positive."""
+    negatives_C: Tensor
+    """Each negative with the anchor that it was given for."""
+    anchors_C: Tensor
+    """int64: that anchor's row."""
+    every_BC: Tensor | None
+    """Each anchor with the positives of all ranks and, where the loss wants them, then all negatives."""
+    rows_B: Tensor
+    """int64: where each anchor's positive stands among those."""
+    duplicates_BC: Tensor
+    """bool: True where such a candidate is the same text as the anchor's positive."""
 
 
 class OfTexts:

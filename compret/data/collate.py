@@ -36,7 +36,8 @@ class Collate:
         """Tokenise, cut into passes and hash B rows; rows without a negative simply have none."""
         anchors = [str(row["anchor"]) for row in rows]
         positives = [str(row["positive"]) for row in rows]
-        negatives = [text for row in rows if (text := row.get("negative"))]
+        with_negative = [i for i, row in enumerate(rows) if row.get("negative")]
+        negatives = [str(rows[i]["negative"]) for i in with_negative]
         ids = [*self.tokenizer(anchors, "query").ids, *self.tokenizer(positives + negatives, "document").ids]
         passes, place = self._passes(ids)
         places = torch.split(place, [len(anchors), len(positives), len(negatives)])
@@ -45,6 +46,8 @@ class Collate:
             anchor_rows_B=places[0],
             positive_rows_B=places[1],
             negative_rows_C=places[2],
+            negative_anchors_C=torch.tensor(with_negative, dtype=torch.long),
+            places=tuple(place.tolist()),
             anchor_keys_B=_keys(anchors),
             positive_keys_B=_keys(positives),
             negative_keys_C=_keys(negatives),

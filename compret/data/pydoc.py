@@ -33,8 +33,6 @@ from compret.metrics.nearmiss import auroc, jaccard
 log = logging.getLogger(__name__)
 
 SEED = 42
-FORMAT = 1
-"""Part of the cache's key: raise it whenever the same docstrings would give other rows."""
 
 _SUMMARY_WORDS = (3, 48)
 _REST_CHARACTERS = 100
@@ -58,8 +56,8 @@ class PyDoc:
     nearmiss_validation: Path
     """The same from the held-out packages: for thresholds."""
     fingerprint: dict[str, object]
-    """python, packages (name -> version) and their digest, held-out packages, rows a file, SHA-256 of each file's rows,
-    AUROC of the mere word overlap on the near-miss sets (0.5 where it tells nothing)."""
+    """python, digest of the rules, packages (name -> version) and their digest, held-out packages, rows a file, SHA-256 of
+    each file's rows, AUROC of the mere word overlap on the near-miss sets (0.5 where it tells nothing)."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def _made_once(cache: Path, stdlib: Path, packages: tuple[Path, ...], versions: 
 
 def cached(roots: Roots, cache: Path) -> PyDoc:
     """The data of some roots from a cache folder, made and moved there in one step if it is not there yet."""
-    folder = cache / "pydoc" / _digest([FORMAT, SEED, platform.python_version(), *roots.versions.items()])[:16]
+    folder = cache / "pydoc" / _digest([rules(), SEED, platform.python_version(), *roots.versions.items()])[:16]
     if (folder / "fingerprint.json").is_file():
         return _opened(folder)
     try:
@@ -129,6 +127,16 @@ def cached(roots: Roots, cache: Path) -> PyDoc:
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return _opened(folder)
+
+
+def rules() -> str:
+    """SHA-256 of the code that makes the rows, so that other rules are not given the rows of the old ones."""
+    files = [
+        Path(__file__),
+        Path(__file__).with_name("docstrings.py"),
+        *(Path(__file__).parent / "perturb").glob("*.py"),
+    ]
+    return _digest(file.read_text(encoding="utf-8") for file in sorted(files))
 
 
 def build(roots: Roots, folder: Path) -> PyDoc:
@@ -252,7 +260,7 @@ def _write_fingerprint(path: Path, roots: Roots, held: list[str], files: Mapping
         for name in ("nearmiss", "nearmiss_validation")
     }
     content = {
-        "format": FORMAT,
+        "rules_sha256": rules(),
         "python": platform.python_version(),
         "packages": dict(roots.versions),
         "packages_sha256": _digest(roots.versions.items()),

@@ -1,26 +1,35 @@
-"""Bench: runs datasets one after the other on an encoder and holds their results; fit, test and the API share it."""
+"""Bench: runs datasets one after the other on a model and holds their results; fit, test and the API share it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from compret.evaluation.rerank import evaluate_pairs, evaluate_two_stages, verifier_scores
 from compret.evaluation.results import NearMissResult, Results, RetrievalResult
 from compret.evaluation.retrieve import evaluate_retrieval
-from compret.evaluation.separate import best_threshold, evaluate_near_misses
+from compret.evaluation.separate import evaluate_near_misses, pooled_cosines
+from compret.metrics.calibration import Calibration, calibrate
+from compret.metrics.nearmiss import best_f1_threshold
 from compret.nn.encoder import TextEncoder
+from compret.nn.verifiers import Verifier
 from compret.types import NearMissSet, RetrievalSet
 
 
 class Bench:
-    """Results of one encoder on any number of datasets.
+    """Results of one model on any number of datasets.
 
     Args:
-        encoder: the model in evaluation mode, on its device.
+        encoder: the model, on its device.
+        verifier: re-ranks what pooled cosine recalls, and scores pairs; pooled cosine does both if None.
+        special_tokens: keep the states of special tokens in the verifier's maps.
     """
 
-    def __init__(self, encoder: TextEncoder) -> None:
-        self.encoder = encoder
+    def __init__(self, encoder: TextEncoder, verifier: Verifier | None = None, special_tokens: bool = True) -> None:
+        self.encoder, self.verifier, self.special_tokens = encoder, verifier, special_tokens
         self.retrieval: list[RetrievalResult] = []
         self.near_miss: list[NearMissResult] = []
         self._origins: dict[str, object] = {}
@@ -34,19 +43,41 @@ class Bench:
         """Score one dataset."""
         self._origins |= data.origin
         if isinstance(data, RetrievalSet):
-            self.retrieval.append(evaluate_retrieval(self.encoder, data))
+            self.retrieval.append(self._retrieval(data))
         else:
-            self.near_miss.append(evaluate_near_misses(self.encoder, data, self._threshold(data)))
+            self.near_miss.append(self._near_misses(data))
 
     def results(self, meta: Mapping[str, Any]) -> Results:
         """All that was run, with the data's origins, fingerprints and counts added to `meta`."""
         return Results({**meta, "origins": self._origins}, self.retrieval, self.near_miss)
 
+    def calibration(self, false_accept_rate: float) -> Calibration | None:
+        """Fitted on all near-miss sets that were run, which must be validation sets; None without both labels."""
+        labels = [label for result in self.near_miss for label in result.data.labels]
+        scores = [score for result in self.near_miss for score in result.scores_P.tolist()]
+        return calibrate(scores, labels, false_accept_rate) if labels else None
+
+    def _retrieval(self, data: RetrievalSet) -> RetrievalResult:
+        if self.verifier is None:
+            return evaluate_retrieval(self.encoder, data)
+        return evaluate_two_stages(self.encoder, self.verifier, data, self.special_tokens)
+
+    def _near_misses(self, data: NearMissSet) -> NearMissResult:
+        if self.verifier is None:
+            return evaluate_near_misses(self.encoder, data, self._threshold(data))
+        return evaluate_pairs(self.encoder, self.verifier, data, self._threshold(data), self.special_tokens)
+
     def _threshold(self, data: NearMissSet) -> float | None:
-        """The threshold that the validation pairs give, found once for all sets that share them."""
+        """The threshold of the best F1 on the validation pairs, found once for all sets that share them."""
         if data.validation is None:
             return None
         key = data.validation.fingerprint
         if key not in self._thresholds:
-            self._thresholds[key] = best_threshold(self.encoder, data.validation)
+            scores_P = self._scores(data.validation)
+            self._thresholds[key] = best_f1_threshold(scores_P, np.array(data.validation.labels))
         return self._thresholds[key]
+
+    def _scores(self, data: NearMissSet) -> NDArray[np.float64]:
+        if self.verifier is None:
+            return pooled_cosines(self.encoder, data.anchors, data.candidates, data.name)[0]
+        return verifier_scores(self.encoder, self.verifier, data, self.special_tokens)[0]

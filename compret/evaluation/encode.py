@@ -43,7 +43,7 @@ def encode(encoder: TextEncoder, texts: Sequence[str], kind: Kind, progress: str
     unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     rows_N = torch.tensor([unique[text] for text in texts], dtype=torch.long)
     tokenized = encoder.tokenizer(list(unique), kind)
-    with _evaluating(encoder):
+    with evaluating(encoder):
         unit_UD = torch.nn.functional.normalize(_encode_unique(encoder, tokenized, progress), dim=-1)
     empty = sum(not text.strip() for text in texts)
     return Vectors(unit_UD[rows_N.to(unit_UD.device)], tokenized.truncated, empty)
@@ -58,8 +58,7 @@ def _encode_unique(encoder: TextEncoder, tokenized: Tokenized, progress: str) ->
     pooled = torch.empty((len(mine), encoder.width), dtype=torch.float32, device=encoder.device)
     bar = tqdm(total=int(lengths[mine].sum()), desc=progress, unit="tok", unit_scale=True, leave=False)
     bar.disable = bar.disable or not progress or rank() > 0
-    budget = CPU_TOKENS_A_PASS if encoder.device.type == "cpu" else TOKENS_A_PASS
-    for rows in budgeted(lengths[mine], budget):
+    for rows in budgeted(lengths[mine], tokens_a_pass(encoder)):
         batch = encoder.tokenizer.pad([tokenized.ids[i] for i in mine[rows]])
         pooled[rows] = encoder(batch.to(encoder.device)).pooled_BD
         bar.update(int(lengths[mine[rows]].sum()))
@@ -70,7 +69,7 @@ def _encode_unique(encoder: TextEncoder, tokenized: Tokenized, progress: str) ->
 
 
 @contextmanager
-def _evaluating(encoder: TextEncoder) -> Iterator[None]:
+def evaluating(encoder: TextEncoder) -> Iterator[None]:
     """Dropout off, whatever mode the caller left the encoder in."""
     training = encoder.training
     encoder.eval()
@@ -78,6 +77,10 @@ def _evaluating(encoder: TextEncoder) -> Iterator[None]:
         yield
     finally:
         encoder.train(training)
+
+
+def tokens_a_pass(encoder: TextEncoder) -> int:
+    return CPU_TOKENS_A_PASS if encoder.device.type == "cpu" else TOKENS_A_PASS
 
 
 def budgeted(falling_lengths_B: NDArray[np.int64], budget: int) -> list[slice]:

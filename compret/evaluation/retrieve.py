@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from compret.evaluation.encode import encode
@@ -21,6 +24,34 @@ _SCORE_CELLS = 1 << 25
 """Scores held at a time: 128 MiB."""
 
 
+class Counted(Protocol):
+    """Encoded texts that know how many lost their end, and how many were empty."""
+
+    @property
+    def truncated(self) -> int: ...
+
+    @property
+    def empty(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The K best documents of each query."""
+
+    scores_QK: Tensor
+    """Falling."""
+    rows_QK: Tensor
+    """Places in `by_id`; equal scores by rising place."""
+    by_id: NDArray[np.int64]
+    """Numbers of the documents in the order of their ids."""
+
+    def run(self, data: RetrievalSet) -> dict[str, list[tuple[str, float]]]:
+        """Query id -> document ids and scores."""
+        ids = [data.document_ids[i] for i in self.by_id]
+        ranked = zip(data.query_ids, self.scores_QK.tolist(), self.rows_QK.tolist(), strict=True)
+        return {q: [(ids[row], score) for row, score in zip(rows, scores, strict=True)] for q, scores, rows in ranked}
+
+
 def evaluate_retrieval(encoder: TextEncoder, data: RetrievalSet, graded: bool = False) -> RetrievalResult:
     """Encode each text once, rank all documents for each query, and score the ranking.
 
@@ -31,34 +62,35 @@ def evaluate_retrieval(encoder: TextEncoder, data: RetrievalSet, graded: bool = 
     documents = encode(encoder, data.documents, "document", f"{data.name} documents")
     queries = encode(encoder, data.queries, "query", f"{data.name} queries")
     encoded = time.perf_counter()
-    run = rank_documents(queries.unit_ND, documents.unit_ND, data)
+    run = rank_documents(queries.unit_ND, documents.unit_ND, data.document_ids).run(data)
     scores = ranking_scores(run, data.qrels, graded=graded)
-    counts = {
+    seconds = {"encode": encoded - start, "search": time.perf_counter() - encoded}
+    counts = count_texts(data, documents, queries)
+    return RetrievalResult(data.name, data.suite, scores, run, data.qrels, counts, seconds, data.fingerprint)
+
+
+def count_texts(data: RetrievalSet, documents: Counted, queries: Counted) -> dict[str, int]:
+    """What was done to the texts on the way."""
+    return {
         "documents": len(data.documents),
-        "queries": scores.queries,
-        "dropped_queries": scores.dropped,
         "empty_documents": documents.empty,
         "truncated_documents": documents.truncated,
         "truncated_queries": queries.truncated,
     }
-    seconds = {"encode": encoded - start, "search": time.perf_counter() - encoded}
-    return RetrievalResult(data.name, data.suite, scores, run, data.qrels, counts, seconds, data.fingerprint)
 
 
-def rank_documents(
-    queries_QD: Tensor, documents_ND: Tensor, data: RetrievalSet, depth: int = DEPTH
-) -> Mapping[str, list[tuple[str, float]]]:
-    """Query id -> the best documents and their cosines: score falling, then id rising."""
-    by_id = np.argsort(np.array(data.document_ids, dtype=object), kind="stable")
-    ids = [data.document_ids[i] for i in by_id]
+def rank_documents(queries_QD: Tensor, documents_ND: Tensor, ids: Sequence[str], depth: int = DEPTH) -> Ranking:
+    """The best documents of each query by cosine: score falling, then id rising.
+
+    Args:
+        ids: N document ids.
+    """
+    by_id = np.argsort(np.array(ids, dtype=object), kind="stable")
     documents_ND = documents_ND[torch.from_numpy(by_id).to(documents_ND.device)]
-    run: dict[str, list[tuple[str, float]]] = {}
     step = max(1, _SCORE_CELLS // len(ids))
-    for start in range(0, len(queries_QD), step):
-        scores_QK, rows_QK = top_k(queries_QD[start : start + step] @ documents_ND.T, depth)
-        for query, scores, rows in zip(data.query_ids[start:], scores_QK.tolist(), rows_QK.tolist(), strict=False):
-            run[query] = [(ids[row], score) for row, score in zip(rows, scores, strict=True)]
-    return run
+    found = [top_k(block @ documents_ND.T, depth) for block in queries_QD.split(step)]
+    scores_QK, rows_QK = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return Ranking(scores_QK, rows_QK, by_id)
 
 
 def top_k(scores_QN: Tensor, k: int) -> tuple[Tensor, Tensor]:

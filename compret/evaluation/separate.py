@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +19,21 @@ def evaluate_near_misses(encoder: TextEncoder, data: NearMissSet, threshold: flo
     """Score each pair by the cosine of its pooled vectors; f1 is that of the given threshold."""
     start = time.perf_counter()
     scores_P, counts = pooled_cosines(encoder, data.anchors, data.candidates, data.name)
-    encoded = time.perf_counter()
+    return near_miss_result(data, scores_P, threshold, counts, {"encode": time.perf_counter() - start})
+
+
+def near_miss_result(
+    data: NearMissSet,
+    scores_P: NDArray[np.float64],
+    threshold: float | None,
+    counts: Mapping[str, int],
+    seconds: Mapping[str, float],
+    score: str = "cosine",
+) -> NearMissResult:
+    """All metrics of scored pairs."""
     overlap_P = np.array([jaccard(a, c) for a, c in zip(data.anchors, data.candidates, strict=True)])
     metrics = near_miss_metrics(scores_P, np.array(data.labels), data.categories, data.anchors, overlap_P, threshold)
-    seconds = {"encode": encoded - start, "metrics": time.perf_counter() - encoded}
-    return NearMissResult(data.name, metrics, data, scores_P, counts, seconds)
+    return NearMissResult(data.name, metrics, data, scores_P, counts, seconds, score)
 
 
 def pooled_cosines(

@@ -43,8 +43,8 @@ def near_miss_metrics(
     Raises:
         ValueError: lengths differ, a label is neither 0 nor 1, or a score or overlap is not finite.
     """
-    scores_P, labels_P = _checked(scores, labels, "scores")
-    overlap_P, _ = _checked(overlap, labels, "overlap")
+    scores_P, labels_P = checked(scores, labels, "scores")
+    overlap_P, _ = checked(overlap, labels, "overlap")
     if not len(categories) == len(anchors) == len(scores_P):
         raise ValueError(f"{len(scores_P)} scores, {len(categories)} categories and {len(anchors)} anchors")
     category_P = np.array(categories, dtype=object)
@@ -129,7 +129,7 @@ def f1(scores: ArrayLike, labels: ArrayLike, threshold: float) -> float | None:
     import torch
     from torchmetrics.functional.classification import binary_f1_score
 
-    scores_P, labels_P = _checked(scores, labels, "scores")
+    scores_P, labels_P = checked(scores, labels, "scores")
     if not labels_P.any():
         return None
     accepted_P = (scores_P >= threshold).astype(np.int64)
@@ -143,7 +143,7 @@ def best_f1_threshold(scores: ArrayLike, labels: ArrayLike) -> float | None:
 
     It lies half-way to the next lower score, so that rounding on another machine does not move a pair across.
     """
-    scores_P, labels_P = _checked(scores, labels, "scores")
+    scores_P, labels_P = checked(scores, labels, "scores")
     if len(set(labels_P.tolist())) < 2:
         return None
     order = np.argsort(-scores_P, kind="stable")
@@ -163,7 +163,7 @@ def pairwise_accuracy(scores: ArrayLike, labels: ArrayLike, anchors: Sequence[Ha
     In [0, 1], chance 0.5: the AUROC within anchors, weighted by their pairs. None if no anchor has both (after NevIR,
     Weller et al. 2024, arXiv 2305.07614).
     """
-    scores_P, labels_P = _checked(scores, labels, "scores")
+    scores_P, labels_P = checked(scores, labels, "scores")
     if len(anchors) != len(scores_P):
         raise ValueError(f"{len(scores_P)} scores and {len(anchors)} anchors")
     values, rank_P = np.unique(scores_P, return_inverse=True)
@@ -193,7 +193,7 @@ def _torchmetric(metric: Callable[..., Any], scores: ArrayLike, labels: ArrayLik
     """
     import torch
 
-    scores_P, labels_P = _checked(scores, labels, "scores")
+    scores_P, labels_P = checked(scores, labels, "scores")
     if len(set(labels_P.tolist())) < 2:
         return None
     rank_P = np.unique(scores_P, return_inverse=True)[1]
@@ -221,7 +221,7 @@ def _one_thread_of_float64() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _checked(values: ArrayLike, labels: ArrayLike, what: str) -> tuple[Floats, Labels]:
+def checked(values: ArrayLike, labels: ArrayLike, what: str) -> tuple[Floats, Labels]:
     values_P, labels_P = np.asarray(values, dtype=np.float64), np.asarray(labels)
     if values_P.ndim != 1 or values_P.shape != labels_P.shape:
         raise ValueError(f"{what} of shape {values_P.shape} and labels of shape {labels_P.shape}")

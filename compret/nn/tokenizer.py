@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,18 @@ class TextTokenizer:
         for row, text in enumerate(ids):
             ids_BM[row, : len(text)] = torch.tensor(text, dtype=torch.long)
             mask_BM[row, : len(text)] = 1
-        return TokenBatch(ids_BM, mask_BM)
+        return TokenBatch(ids_BM, mask_BM, tuple(map(len, ids)))
+
+    @cached_property
+    def special(self) -> tuple[int, int]:
+        """How many special tokens stand before and after a text's own."""
+        mask = self.fast("a", return_special_tokens_mask=True)["special_tokens_mask"]
+        return mask.index(0), mask[::-1].index(0)
+
+    def inner(self, length: int) -> tuple[int, int]:
+        """`[start, end)` of a text's own tokens among its `length`; all where there are only special ones."""
+        before, after = self.special
+        return (before, length - after) if length > before + after else (0, length)
 
     def save(self, folder: Path) -> None:
         self.fast.model_max_length = self.max_length

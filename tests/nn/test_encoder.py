@@ -69,7 +69,8 @@ def test_neither_padding_nor_neighbours_change_a_vector(
 ) -> None:
     ids = tiny_encoder.tokenizer([sentences[7], *(sentences[i] for i in others)], "query").ids
     alone, batch = tiny_encoder.tokenizer.pad(ids[:1]), tiny_encoder.tokenizer.pad(ids)
-    wide = TokenBatch(*(torch.nn.functional.pad(x, (0, padding)) for x in (batch.ids_BM, batch.mask_BM)))
+    padded = (torch.nn.functional.pad(x, (0, padding)) for x in (batch.ids_BM, batch.mask_BM))
+    wide = TokenBatch(*padded, batch.lengths)
     with torch.no_grad():
         expected, got = tiny_encoder(alone), tiny_encoder(wide)
     torch.testing.assert_close(got.pooled_BD[:1], expected.pooled_BD, rtol=1e-5, atol=1e-5)

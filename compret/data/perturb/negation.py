@@ -42,7 +42,9 @@ _NEGATIVE = frozenset(
     "not never no none nor neither nothing nobody hardly rarely seldom barely cannot without n't".split()
 )
 # Before an auxiliary these ask, compare or point; after one they would read oddly with a `not` in front.
-_NOT_BEFORE = frozenset("what how why where who so nor neither as than there etc. of only here whatever".split())
+_NOT_BEFORE = frozenset("what how why where who so nor neither as than there etc. of only here whatever".split()) | {
+    *"don't doesn't didn't can't won't couldn't wouldn't shouldn't mustn't".split()
+}
 _NOT_AFTER = _NEGATIVE | frozenset(
     "then only also still already just either both even usually often probably likely".split()
 )
@@ -59,6 +61,7 @@ _SUBJECT = frozenset(
 )
 _OBJECT = DETERMINERS | {CODE, "whether", "if", "to", "as", "only"}
 _INTRANSITIVE = frozenset("exists exist occurs occurred happens".split())
+_NO_IMPERATIVE = frozenset("be have let mean own equal see separate complete close note".split())
 _COMPOUND_AFTER = frozenset("of for and or , : - = . ; ( )".split()) | {""}
 
 
@@ -213,7 +216,7 @@ def is_imperative(s: Sentence, index: int) -> bool:
         return False
     if low in THIRD and low not in ("is", "has", "does"):
         return low not in NOUNLIKE_THIRD or after in _OBJECT
-    if low not in VERBS or low in ("be", "have", "let", "mean", "own", "equal", "see", "separate", "complete", "close"):
+    if low not in VERBS or low in _NO_IMPERATIVE:
         return False
     return low not in NOUNLIKE or low == "return" or after in _OBJECT
 

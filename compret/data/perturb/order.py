@@ -42,7 +42,7 @@ _FLIPS = table(
     one_way("precedes", "follows"),
     pairs("smaller/larger smallest/largest shorter/longer shortest/longest", not_before="no any"),
     pairs("minimum/maximum lowest/highest minimize/maximize minimizes/maximizes minimizing/maximizing"),
-    pairs("at_least/at_most", not_after="according as in for when to , . if not"),
+    pairs("at_least/at_most", not_after="according as in for when to , . if not is"),
     pairs("less_than/greater_than lower_than/higher_than fewer_than/more_than", not_before="no"),
     pairs("or_more/or_fewer or_later/or_earlier or_newer/or_older"),
     both_ways("beginning", "end", before="the", after="of . , ; ) $"),

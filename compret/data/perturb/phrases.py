@@ -89,6 +89,8 @@ def _continues(s: Sentence, head: int, index: int) -> bool:
     low = s.at(index)
     if not s.is_word(index) or low in _STOP or low in DETERMINERS:
         return False
+    if index > head and low in PAST and s.at(index + 1) in DETERMINERS:
+        return False
     if low in THIRD and low not in NOUNLIKE_THIRD:
         return False
     following = s.is_word(index + 1) and s.at(index + 1) not in _STOP and s.at(index + 1) not in DETERMINERS

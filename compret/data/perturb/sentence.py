@@ -148,13 +148,17 @@ def normalised(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
+_ENDS = frozenset(".!?:")
+
+
 def _agree(tokens: list[str], seams: Iterable[int]) -> None:
     """a or an before each changed word, by its first letters."""
     for index in seams:
         if not 0 < index < len(tokens) or is_code(tokens[index]):
             continue
         article, word = tokens[index - 1], tokens[index]
-        if article.lower() in ("a", "an") and word[:1].isalpha():
+        label = article == "A" and index > 1 and tokens[index - 2] not in _ENDS
+        if article.lower() in ("a", "an") and not label and word[:1].isalpha():
             vowel = bool(_AN.match(word)) and not _NOT_AN.match(word)
             tokens[index - 1] = article[0] + ("n" if vowel else "")
 

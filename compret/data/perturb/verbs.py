@@ -145,7 +145,7 @@ format freeze grab guarantee guess help hold import increase increment insert in
 limit listen load merge move need overload override pad pick place plot post pull push raise reach read refresh release
 reload render repeat reset restart retry reverse run save scan see share skip split stay stop store strip subclass
 supply take tell throw toggle transform trigger try turn update upgrade upload use visit wait walk want warn wrap write
-yield experience fall fly ride sit swim sell win wear sing kick jump hug drink drive carry catch chase bite
+yield experience fall fly ride sit swim sell win wear sing kick jump hug drink drive catch
 """.split()
 NOUNLIKE_THIRD = frozenset(third(verb) for verb in [*NOUNLIKE, *_PLURALS])
 """returns, calls, lists: a verb after `that` or `it`, else perhaps a plural."""

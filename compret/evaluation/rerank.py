@@ -1,0 +1,91 @@
+"""Two stages: recall by pooled cosine, then a verifier's order of what was recalled."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from compret.distributed import rank
+from compret.evaluation.results import NearMissResult, RecallStage, RetrievalResult
+from compret.evaluation.retrieve import Ranking, count_texts, rank_documents
+from compret.evaluation.separate import near_miss_result
+from compret.evaluation.tokens import TokenIndex, encode_tokens
+from compret.metrics.ranking import ranking_scores
+from compret.nn.encoder import TextEncoder
+from compret.nn.pairs import score_all, score_pairs
+from compret.nn.verifiers import Verifier
+from compret.types import NearMissSet, RetrievalSet
+
+
+def evaluate_two_stages(
+    encoder: TextEncoder, verifier: Verifier, data: RetrievalSet, special_tokens: bool = True
+) -> RetrievalResult:
+    """Recall the best 100 documents by pooled cosine, order them anew by the verifier, and score both rankings."""
+    start = time.perf_counter()
+    documents = encode_tokens(encoder, data.documents, "document", special_tokens, f"{data.name} documents")
+    queries = encode_tokens(encoder, data.queries, "query", special_tokens, f"{data.name} queries")
+    encoded = time.perf_counter()
+    recalled = rank_documents(queries.unit_ND, documents.unit_ND, data.document_ids)
+    searched = time.perf_counter()
+    reranked = rerank(verifier, queries, documents, recalled, data.name)
+    runs = [ranking.run(data) for ranking in (recalled, reranked)]
+    first, second = (ranking_scores(run, data.qrels, graded=False) for run in runs)
+    seconds = {"encode": encoded - start, "search": searched - encoded, "rerank": time.perf_counter() - searched}
+    return RetrievalResult(
+        data.name,
+        data.suite,
+        second,
+        runs[1],
+        data.qrels,
+        count_texts(data, documents, queries),
+        seconds,
+        data.fingerprint,
+        RecallStage(first, runs[0]),
+        "verifier",
+    )
+
+
+@torch.inference_mode()
+def rerank(
+    verifier: Verifier, queries: TokenIndex, documents: TokenIndex, recalled: Ranking, progress: str = ""
+) -> Ranking:
+    """The recalled documents of each query by falling verifier score, then by id; documents are not encoded again."""
+    scores_QK = torch.empty_like(recalled.scores_QK)
+    rows_QK = recalled.rows_QK.sort(dim=1).values
+    bar = tqdm(total=len(rows_QK), desc=f"{progress} rerank", unit="query", leave=False)
+    bar.disable = bar.disable or not progress or rank() > 0
+    device = scores_QK.device
+    for query, rows in enumerate(rows_QK.cpu().numpy()):
+        found = documents[recalled.by_id[rows].tolist()].to(device)
+        scores_QK[query] = score_all(verifier, queries[[query]].to(device), found)[0]
+        bar.update()
+    bar.close()
+    best = scores_QK.sort(dim=1, descending=True, stable=True)
+    return Ranking(best.values, rows_QK.gather(1, best.indices), recalled.by_id)
+
+
+def evaluate_pairs(
+    encoder: TextEncoder, verifier: Verifier, data: NearMissSet, threshold: float | None, special_tokens: bool = True
+) -> NearMissResult:
+    """Score each labelled pair by the verifier; f1 is that of the given threshold."""
+    start = time.perf_counter()
+    scores_P, counts = verifier_scores(encoder, verifier, data, special_tokens)
+    seconds = {"encode and verify": time.perf_counter() - start}
+    return near_miss_result(data, scores_P, threshold, counts, seconds, "verifier")
+
+
+@torch.inference_mode()
+def verifier_scores(
+    encoder: TextEncoder, verifier: Verifier, data: NearMissSet, special_tokens: bool = True
+) -> tuple[NDArray[np.float64], dict[str, int]]:
+    """The verifier's score of each pair, `(P,)`, the anchor as query; and counts of the texts."""
+    texts = encode_tokens(encoder, [*data.anchors, *data.candidates], "query", special_tokens, data.name)
+    pairs = len(data.anchors)
+    rows = list(zip(texts.rows_N[:pairs], texts.rows_N[pairs:], strict=True))
+    scores_P = score_pairs(verifier, texts.states, texts.states, rows, encoder.device)
+    counts = {"pairs": pairs, "empty_texts": texts.empty, "truncated_texts": texts.truncated}
+    return scores_P.double().cpu().numpy(), counts

@@ -1,0 +1,90 @@
+"""Token states of texts, each text once, in half precision; on disk where they would not fit a budget of memory."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from compret.distributed import rank
+from compret.evaluation.encode import budgeted, evaluating, tokens_a_pass
+from compret.nn.encoder import TextEncoder
+from compret.nn.pairs import TokenStates, token_states
+from compret.types import Kind
+
+MEMORY = 1 << 30
+"""Bytes of token states that are held in memory; more go to a memory-mapped temporary file."""
+
+
+@dataclass(frozen=True)
+class TokenIndex:
+    """Token states of N texts; equal texts share theirs."""
+
+    states: TokenStates
+    """Of the different texts."""
+    rows_N: tuple[int, ...]
+    """Where each text's states stand."""
+    truncated: int
+    empty: int
+
+    @property
+    def unit_ND(self) -> Tensor:
+        """Unit pooled vectors, float32."""
+        return self.states.pooled_BD[torch.tensor(self.rows_N, device=self.states.pooled_BD.device)].float()
+
+    def __getitem__(self, texts: Sequence[int]) -> TokenStates:
+        return self.states[[self.rows_N[i] for i in texts]]
+
+
+def encode_tokens(
+    encoder: TextEncoder,
+    texts: Sequence[str],
+    kind: Kind,
+    special_tokens: bool = True,
+    progress: str = "",
+    memory: int = MEMORY,
+) -> TokenIndex:
+    """Token states and pooled vectors of N texts in one pass over each different text.
+
+    Args:
+        special_tokens: keep the states of [CLS], [SEP] and the like.
+        progress: name of the progress bar; none is shown if empty.
+        memory: bytes of states to hold in memory.
+    """
+    unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
+    tokenized = encoder.tokenizer(list(unique), kind)
+    kept = [encoder.tokenizer.inner(len(ids)) if not special_tokens else (0, len(ids)) for ids in tokenized.ids]
+    lengths = np.array([end - start for start, end in kept], dtype=np.int64)
+    starts = np.append(0, np.cumsum(lengths))
+    store = _store(int(starts[-1]), encoder.width, memory)
+    pooled = torch.empty((len(unique), encoder.width), device=encoder.device)
+    whole = np.array([len(ids) for ids in tokenized.ids], dtype=np.int64)
+    order = np.argsort(-whole, kind="stable")
+    bar = tqdm(total=int(whole.sum()), desc=progress, unit="tok", unit_scale=True, leave=False)
+    bar.disable = bar.disable or not progress or rank() > 0
+    with evaluating(encoder), torch.inference_mode():
+        for rows in budgeted(whole[order], tokens_a_pass(encoder)):
+            batch = encoder.tokenizer.pad([tokenized.ids[i] for i in order[rows]])
+            states = token_states(encoder(batch.to(encoder.device)), [kept[i] for i in order[rows]])
+            places = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in order[rows]])
+            store[torch.from_numpy(places)] = states.unit_TD.half().cpu()
+            pooled[torch.from_numpy(order[rows]).to(pooled.device)] = states.pooled_BD
+            bar.update(int(whole[order[rows]].sum()))
+    bar.close()
+    rows_N = tuple(unique[text] for text in texts)
+    empty = sum(not text.strip() for text in texts)
+    return TokenIndex(TokenStates(store, tuple(lengths.tolist()), pooled), rows_N, tokenized.truncated, empty)
+
+
+def _store(tokens: int, width: int, memory: int) -> Tensor:
+    """Room for `(T, D)` half-precision states; a file that vanishes with the process where memory is too small."""
+    if tokens * width * 2 <= memory or tokens == 0:
+        return torch.empty((tokens, width), dtype=torch.float16)
+    with tempfile.NamedTemporaryFile(prefix="compret-tokens-", dir=Path(tempfile.gettempdir())) as file:
+        return torch.from_numpy(np.memmap(file, dtype=np.float16, mode="w+", shape=(tokens, width)))

@@ -1,0 +1,45 @@
+"""InfoNCE over the scores of pairs: an anchor's positive against the batch's other candidates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from compret.types import PairScores
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Softmax cross-entropy of score / temperature over all pairs of the batch (van den Oord et al. 2018).
+
+    `candidates: own` is the paper's set: all positives and the anchor's own negative; `all` has every negative.
+    """
+
+    temperature: float = 0.1
+    """Divides the scores."""
+    candidates: Literal["all", "own"] = "all"
+    """Which negatives stand beside the positives: all of the batch, or the anchor's own alone."""
+    mask_duplicates: bool = True
+    """Leave out candidates that are the same text as the anchor's positive."""
+
+    @property
+    def needs(self) -> Literal["all", "positives"]:
+        """The candidates with which every anchor must be scored."""
+        return "all" if self.candidates == "all" else "positives"
+
+    def __call__(self, scores: PairScores) -> Tensor:
+        """Mean loss over B anchors: a scalar, float32."""
+        assert scores.every_BC is not None
+        logits_BC = scores.every_BC / self.temperature
+        if self.mask_duplicates:
+            others_BC = scores.duplicates_BC.scatter(1, scores.rows_B.unsqueeze(1), False)
+            logits_BC = logits_BC.masked_fill(others_BC[:, : logits_BC.shape[1]], -torch.inf)
+        if self.candidates == "own":
+            own_B = logits_BC.new_full((len(logits_BC),), -torch.inf)
+            own_B = own_B.index_copy(0, scores.anchors_C, scores.negatives_C / self.temperature)
+            logits_BC = torch.cat([logits_BC, own_B.unsqueeze(1)], 1)
+        return F.cross_entropy(logits_BC, scores.rows_B)
