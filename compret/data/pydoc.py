@@ -56,8 +56,8 @@ class PyDoc:
     nearmiss_validation: Path
     """The same from the held-out packages: for thresholds."""
     fingerprint: dict[str, object]
-    """python, digest of the rules, packages (name -> version) and their digest, held-out packages, rows a file, SHA-256 of
-    each file's rows, AUROC of the mere word overlap on the near-miss sets (0.5 where it tells nothing)."""
+    """python, digest of the rules, packages (name -> version) and their digest, held-out packages, rows a file, SHA-256
+    of each file's rows, AUROC of the mere word overlap on the near-miss sets (0.5 where it tells nothing)."""
 
 
 @dataclass(frozen=True)
