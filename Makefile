@@ -1,12 +1,13 @@
 # make demo    train and test the two encoders on the embedded data, and print their table
 # make test    the tests, lint and types
+# make full    the tests that read all of the real data, some minutes
 # make bench   compret beside sentence-transformers, timed in one run
 
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := demo/$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: demo test bench clean
+.PHONY: demo test full bench clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -29,7 +30,10 @@ test: .venv/ready
 	$(BIN)/ruff check compret tests
 	$(BIN)/ruff format --check compret tests
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not benchmark"
+	$(BIN)/python -m pytest -m "not benchmark and not full"
+
+full: .venv/ready
+	$(BIN)/python -m pytest -m full
 
 bench: .venv/ready
 	$(BIN)/python -m pytest tests/benchmarks -m benchmark -q -o log_cli=true -o log_cli_level=WARNING

@@ -20,6 +20,7 @@ import compret.data
 import compret.tasks
 from compret.callbacks.checkpoint import LastCheckpoint
 from compret.callbacks.export import Export
+from compret.nn.backbone import MINILM
 from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
 from compret.types import UserError
 
@@ -39,6 +40,7 @@ _NOT_THE_USERS = (
     ".*when using `ckpt_path`, callbacks used to create the checkpoint need to be provided.*",
     ".*isinstance.treespec, LeafSpec.* is deprecated.*",
     ".*is_gradient_checkpointing. is deprecated.*",
+    "The dirpath has changed from .*",
     "LightningCLI's args parameter is intended to run from within Python.*",
 )
 TRAINER_DEFAULTS = {"use_distributed_sampler": False, "num_sanity_val_steps": 0, "log_every_n_steps": 10}
@@ -147,11 +149,26 @@ class CompretCLI(LightningCLI):
         path = config.get("ckpt_path")
         if not path or path in ("best", "last", "hpc", "registry"):
             return
-        model = config["model"]
-        defaults = {"backbone": compret.tasks.DualEncoder.__init__.__defaults__[0]}  # type: ignore[index]
-        for option, value in _recipe(path).items():
+        model, stored = config["model"], _stored(path)
+        if stored["class"].rpartition(".")[2] != model.class_path.rpartition(".")[2]:
+            self._take_class(stored)
+            model = self.config[self.config.subcommand]["model"]
+        defaults = {"backbone": MINILM, "frozen": False, "special_tokens": True}
+        for option, value in stored["recipe"].items():
             if option in model.init_args and model.init_args[option] == defaults.get(option):
                 model.init_args[option] = value
+
+    def _take_class(self, stored: dict[str, Any]) -> None:
+        """Any config with suites tests any checkpoint: the model is the checkpoint's, not the config's.
+
+        Options that both have keep the user's values.
+        """
+        subcommand = self.config.subcommand
+        log.info("the checkpoint is of %s, and so is the model", stored["class"].rpartition(".")[2])
+        given = self.config[subcommand]["model"].init_args.as_dict()
+        shared = {k: v for k, v in given.items() if k in stored["recipe"]}
+        model = {"class_path": stored["class"], "init_args": {**stored["recipe"], **_set(shared)}}
+        self.config = self.parser.parse_object({subcommand: {"model": model}}, self.config)
 
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
@@ -209,13 +226,19 @@ def next_version(root: Path, name: str) -> str:
     return f"version_{number}"
 
 
-def _recipe(path: str) -> dict[str, Any]:
-    """What a checkpoint says of its encoder."""
+def _set(options: dict[str, Any]) -> dict[str, Any]:
+    """The options that are not at their defaults."""
+    return {k: v for k, v in options.items() if v is not None and not (k == "backbone" and v == MINILM)}
+
+
+def _stored(path: str) -> dict[str, Any]:
+    """What a checkpoint says of its model: class and recipe."""
     if not Path(path).is_file():
         raise UserError(f"--ckpt_path {path}: no such file")
     try:
         checkpoint = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
-        return dict(checkpoint[CHECKPOINT_KEY]["recipe"])
+        stored = dict(checkpoint[CHECKPOINT_KEY])
+        return {"class": stored["class"], "recipe": dict(stored["recipe"])}
     except (KeyError, TypeError, RuntimeError, OSError, ValueError) as error:
         raise UserError(f"--ckpt_path {path}: not a checkpoint of compret ({type(error).__name__})") from error
 

@@ -70,10 +70,10 @@ class TripletBatch:
     anchor_rows_B: Tensor
     positive_rows_B: Tensor
     negative_rows_C: Tensor
-    negative_anchors_C: Tensor
-    """int64, `(C,)`: the anchor that each negative was given for."""
+    negative_anchors: tuple[int, ...]
+    """The anchor that each of the C negatives was given for; on the host, as `places`."""
     places: tuple[int, ...]
-    """The rows of all anchors, positives and negatives once more, on the host."""
+    """The rows of all anchors, positives and negatives once more."""
     anchor_keys_B: Tensor
     positive_keys_B: Tensor
     negative_keys_C: Tensor

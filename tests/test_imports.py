@@ -19,9 +19,9 @@ ALLOWED = {
     "metrics": LOWEST,
     "data": LOWEST | {"distributed", "nn", "metrics"},
     "evaluation": LOWEST | {"distributed", "nn", "metrics", "data"},
-    "tasks": LOWEST | {"distributed", "nn", "losses", "data", "evaluation"},
+    "tasks": LOWEST | {"distributed", "nn", "losses", "metrics", "data", "evaluation"},
     "callbacks": LOWEST | {"distributed", "evaluation", "tasks"},
-    "cli": LOWEST | {"data", "tasks", "callbacks"},
+    "cli": LOWEST | {"nn", "data", "tasks", "callbacks"},
     "report": LOWEST | {"metrics"},
     "__main__": LOWEST | {"cli", "report"},
 }

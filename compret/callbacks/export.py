@@ -11,6 +11,8 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
+from compret.evaluation.retriever import save_verifier
+
 log = logging.getLogger(__name__)
 
 
@@ -31,6 +33,8 @@ class Export(Callback):
         unfinished = self.folder.with_name(self.folder.name + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         pl_module.encoder.save(unfinished)  # type: ignore[union-attr, operator]
+        if hasattr(pl_module, "verifier"):
+            save_verifier(unfinished, pl_module.verifier, pl_module.special_tokens, pl_module.calibration)  # type: ignore[arg-type]
         (unfinished / "README.md").write_text(model_card(trainer, pl_module), encoding="utf-8")
         shutil.rmtree(self.folder, ignore_errors=True)
         unfinished.rename(self.folder)

@@ -46,7 +46,7 @@ class Collate:
             anchor_rows_B=places[0],
             positive_rows_B=places[1],
             negative_rows_C=places[2],
-            negative_anchors_C=torch.tensor(with_negative, dtype=torch.long),
+            negative_anchors=tuple(with_negative),
             places=tuple(place.tolist()),
             anchor_keys_B=_keys(anchors),
             positive_keys_B=_keys(positives),

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from compret.data.collate import Collate, text_key
 from compret.data.sampling import MixedBatchSampler, Row
-from compret.data.suites import Suite, suite_loader
+from compret.data.suites import Suite, check_names, suite_loader
 from compret.data.tables import load_triplets
 from compret.distributed import rank, world_size
 from compret.types import TripletBatch, UserError
@@ -40,6 +40,7 @@ class Triplets(LightningDataModule):
         batch_size: rows a step and a device.
         holdout: share of the anchors kept out of training for the validation loss; all rows of an anchor go together.
         validation: suites that are run as validation; never name a test set here.
+        test: suites that `compret test` runs with the same config.
         random_negatives: give each row without a negative the positive of another row, drawn with the seed.
         allow_duplicates: let equal anchors or positives meet in a batch (the paper's plain shuffle).
         passes: passes of the backbone that a batch is cut into, by length.
@@ -55,6 +56,7 @@ class Triplets(LightningDataModule):
         batch_size: int = 64,
         holdout: float = 0.01,
         validation: list[Suite] | None = None,
+        test: list[Suite] | None = None,
         random_negatives: bool = False,
         allow_duplicates: bool = False,
         passes: int = 4,
@@ -67,7 +69,7 @@ class Triplets(LightningDataModule):
         self.weights = weights
         self.batch_size = batch_size
         self.holdout = holdout
-        self.validation = validation or []
+        self.validation, self.test = validation or [], test or []
         self.random_negatives = random_negatives
         self.allow_duplicates = allow_duplicates
         self.passes = passes
@@ -89,8 +91,8 @@ class Triplets(LightningDataModule):
             raise UserError(f"data.holdout {self.holdout}: a share from 0 to below 1")
 
     def setup(self, stage: str) -> None:
-        """Open the sources and split them; once, and the same on every rank."""
-        if hasattr(self, "sources"):
+        """Open the sources and split them; once, and the same on every rank. A test needs none of them."""
+        if hasattr(self, "sources") or stage == "test":
             return
         self.sources = [TripletSource(file, self.seed + i, self.random_negatives) for i, file in enumerate(self.files)]
         splits = [source.split(self.holdout) for source in self.sources]
@@ -134,6 +136,12 @@ class Triplets(LightningDataModule):
         rows = TripletRows(self.sources, self._held_out)
         loss = DataLoader(rows, batch_sampler=batches, collate_fn=self._collate()) if batches else None
         return [loader for loader in (loss, *(suite_loader(s, keep=True) for s in self.validation)) if loader]
+
+    def test_dataloader(self) -> list[DataLoader[Any]]:
+        if not self.test:
+            raise UserError("data.test: names no suite; add some, or give a config of suites such as pydoc.yaml")
+        check_names(self.test)
+        return [suite_loader(suite) for suite in self.test]
 
     def _collate(self) -> Collate:
         assert self.trainer is not None

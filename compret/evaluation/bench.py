@@ -26,10 +26,18 @@ class Bench:
         encoder: the model, on its device.
         verifier: re-ranks what pooled cosine recalls, and scores pairs; pooled cosine does both if None.
         special_tokens: keep the states of special tokens in the verifier's maps.
+        threshold: at or above it pairs are called the same, where a set brings no validation pairs of its own.
     """
 
-    def __init__(self, encoder: TextEncoder, verifier: Verifier | None = None, special_tokens: bool = True) -> None:
+    def __init__(
+        self,
+        encoder: TextEncoder,
+        verifier: Verifier | None = None,
+        special_tokens: bool = True,
+        threshold: float | None = None,
+    ) -> None:
         self.encoder, self.verifier, self.special_tokens = encoder, verifier, special_tokens
+        self.threshold = threshold
         self.retrieval: list[RetrievalResult] = []
         self.near_miss: list[NearMissResult] = []
         self._origins: dict[str, object] = {}
@@ -70,7 +78,7 @@ class Bench:
     def _threshold(self, data: NearMissSet) -> float | None:
         """The threshold of the best F1 on the validation pairs, found once for all sets that share them."""
         if data.validation is None:
-            return None
+            return self.threshold
         key = data.validation.fingerprint
         if key not in self._thresholds:
             scores_P = self._scores(data.validation)

@@ -56,3 +56,8 @@ def cosines(a_BD: Tensor, b_CD: Tensor) -> Tensor:
     """Cosine of each pair, `(B, C)` in [-1, 1], float32 whatever the autocast."""
     with torch.autocast(a_BD.device.type, enabled=False):
         return F.normalize(a_BD.float(), dim=-1) @ F.normalize(b_CD.float(), dim=-1).T
+
+
+def mean_distance(a_BD: Tensor, b_BD: Tensor) -> Tensor:
+    """Mean of 1 - cosine over rows, in [0, 2]: a scalar, float32."""
+    return 1 - F.cosine_similarity(a_BD.float(), b_BD.float(), dim=-1).mean()

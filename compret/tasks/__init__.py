@@ -2,3 +2,4 @@
 
 from compret.tasks.dual_encoder import DualEncoder as DualEncoder
 from compret.tasks.optimizer import AdamW as AdamW
+from compret.tasks.verifier import SimilarityMapVerifier as SimilarityMapVerifier

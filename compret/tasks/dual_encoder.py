@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from compret.distributed import first_row, gather_rows, rank
+from compret.distributed import first_row, gather_rows
 from compret.losses import InfoNCE
 from compret.nn.backbone import MINILM, Pooling
 from compret.nn.encoder import LoRA, TextEncoder
-from compret.tasks.optimizer import AdamW
+from compret.tasks.optimizer import AdamW, configure
 from compret.tasks.suites import SuiteRunner
 from compret.types import NearMissSet, RetrievalSet, TripletBatch
 
@@ -73,16 +72,7 @@ class DualEncoder(SuiteRunner):
         self.optimizer = optimizer
 
     def configure_optimizers(self) -> Any:
-        return self.optimizer.configure([self.encoder], int(self.trainer.estimated_stepping_batches))
-
-    def on_fit_start(self) -> None:
-        self.seed = torch.initial_seed()
-
-    def on_train_batch_start(self, batch: TripletBatch, batch_idx: int) -> None:
-        """Each step's random numbers follow from seed, rank and step, so that a resumed run draws the same."""
-        step = self.trainer.fit_loop.total_batch_idx
-        state = np.random.SeedSequence([self.seed, rank(), step]).generate_state(1, np.uint64)
-        torch.manual_seed(int(state[0] >> 1))
+        return configure([(self.encoder, self.optimizer)], int(self.trainer.estimated_stepping_batches))
 
     def training_step(self, batch: TripletBatch, batch_idx: int) -> Tensor:
         loss = self.contrast(batch)

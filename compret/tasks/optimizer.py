@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -36,24 +36,38 @@ class AdamW:
         if self.warmup > 1 and self.warmup != int(self.warmup):
             raise UserError(f"model.optimizer.warmup {self.warmup}: whole steps, or a share up to 1")
 
-    def configure(self, modules: Iterable[nn.Module], total_steps: int) -> Any:
-        """What `LightningModule.configure_optimizers` returns, for the trainable parameters of the modules."""
-        named = [item for module in modules for item in module.named_parameters() if item[1].requires_grad]
-        if not named:
-            raise UserError("model.freeze: nothing is left to train")
+    def groups(self, module: nn.Module) -> list[dict[str, Any]]:
+        """The trainable parameters of a module: those that decay, and those that do not."""
+        trained = [p for p in module.parameters() if p.requires_grad]
         groups = [
-            {"params": [p for _, p in named if p.ndim >= 2], "weight_decay": self.weight_decay},
-            {"params": [p for _, p in named if p.ndim < 2], "weight_decay": 0.0},
+            {"params": [p for p in trained if p.ndim >= 2], "weight_decay": self.weight_decay, "lr": self.lr},
+            {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0, "lr": self.lr},
         ]
-        optimizer = torch.optim.AdamW([g for g in groups if g["params"]], lr=self.lr)
-        rate = partial(rate_factor, total_steps=total_steps, warmup_steps=self.warmup_steps(total_steps))
-        scheduler = LambdaLR(optimizer, partial(rate, schedule=self.schedule))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+        return [group for group in groups if group["params"]]
+
+    def rate(self, step: int, total_steps: int) -> float:
+        """The learning rate at a step as a share of its peak."""
+        return rate_factor(step, total_steps, self.warmup_steps(total_steps), self.schedule)
 
     def warmup_steps(self, total_steps: int) -> int:
         """Whole numbers of at least 1 are steps; anything else is a share, rounded up as transformers does."""
         is_share = self.warmup < 1 or (isinstance(self.warmup, float) and self.warmup == 1.0)
         return math.ceil(self.warmup * total_steps) if is_share else int(self.warmup)
+
+
+def configure(parts: Iterable[tuple[nn.Module, AdamW]], total_steps: int) -> Any:
+    """What `LightningModule.configure_optimizers` returns: one optimiser, each module with its own settings.
+
+    Raises:
+        UserError: no parameter is trainable.
+    """
+    grouped = [(group, settings) for module, settings in parts for group in settings.groups(module)]
+    if not grouped:
+        raise UserError("nothing is left to train: see model.freeze, model.frozen and the verifier's parameters")
+    optimizer = torch.optim.AdamW([group for group, _ in grouped])
+    rates: list[Callable[[int], float]] = [partial(s.rate, total_steps=total_steps) for _, s in grouped]
+    scheduler = LambdaLR(optimizer, rates)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
 
 def rate_factor(step: int, total_steps: int, warmup_steps: int, schedule: Schedule) -> float:

@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from lightning.pytorch import LightningModule
 
 from compret.distributed import rank
@@ -29,8 +31,18 @@ class SuiteRunner(LightningModule):
     config_text: str | None = None
     """The resolved configuration, set by the command line."""
 
+    def on_fit_start(self) -> None:
+        self.seed = torch.initial_seed()
+
+    def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
+        """Each step's random numbers follow from seed, rank and step, so that a resumed run draws the same."""
+        step = self.trainer.fit_loop.total_batch_idx
+        state = np.random.SeedSequence([self.seed, rank(), step]).generate_state(1, np.uint64)
+        torch.manual_seed(int(state[0] >> 1))
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint[CHECKPOINT_KEY] = {"recipe": self.recipe, "config": self.config_text}
+        kind = f"{type(self).__module__}.{type(self).__qualname__}"
+        checkpoint[CHECKPOINT_KEY] = {"class": kind, "recipe": self.recipe, "config": self.config_text}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse the weights of another model in one line, before torch lists every tensor."""
@@ -43,11 +55,14 @@ class SuiteRunner(LightningModule):
                 "give the --model options that it was trained with"
             )
 
+    def new_bench(self) -> Bench:
+        return Bench(self.encoder)
+
     def on_validation_epoch_start(self) -> None:
-        self.bench = Bench(self.encoder)
+        self.bench = self.new_bench()
 
     def on_test_epoch_start(self) -> None:
-        self.bench = Bench(self.encoder)
+        self.bench = self.new_bench()
 
     def test_step(self, batch: RetrievalSet | NearMissSet, batch_idx: int, dataloader_idx: int = 0) -> None:
         self.bench.run(batch)

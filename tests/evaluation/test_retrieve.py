@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -71,7 +73,7 @@ def test_numbers_are_those_of_sentence_transformers(
 
 
 def test_what_was_done_to_the_texts_is_counted(tiny_encoder: TextEncoder, beir: Path) -> None:
-    counts = evaluate_retrieval(tiny_encoder, NanoBEIR(str(beir), ["zoo"]).load(0)).counts
+    counts = evaluate_retrieval(tiny_encoder, NanoBEIR(str(beir), ["zoo"]).load(0)).count()
     assert (counts["documents"], counts["queries"], counts["empty_documents"]) == (32, 9, 1)
 
 
@@ -87,9 +89,27 @@ def test_the_threshold_is_chosen_on_the_validation_pairs(
     assert evaluate_near_misses(tiny_encoder, data, None).metrics["f1"] is None
 
 
+FULL = pytest.mark.full
+REAL = [
+    pytest.param("cranfield", 0.401),
+    *(
+        pytest.param(name, n, marks=FULL)
+        for name, n in (("nq_oracle", 0.953), ("dbpedia_mini", 0.597), ("scifact", 0.624))
+    ),
+]
+
+
+@pytest.fixture
+def _all_cores() -> Iterator[None]:
+    torch.set_num_threads(os.cpu_count() or 1)
+    yield
+    torch.set_num_threads(1)
+
+
 @pytest.mark.data
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "ndcg"), [("nq_oracle", 0.953), ("dbpedia_mini", 0.597), ("cranfield", 0.401)])
+@pytest.mark.usefixtures("_all_cores")
+@pytest.mark.parametrize(("name", "ndcg"), REAL)
 def test_real_numbers_are_those_of_sentence_transformers(real_data: Path, name: str, ndcg: float) -> None:
     model = SentenceTransformer(str(load_backbone(MINILM).folder), device="cpu")
     model.max_seq_length = 128
@@ -100,7 +120,8 @@ def test_real_numbers_are_those_of_sentence_transformers(real_data: Path, name: 
 
 
 @pytest.mark.data
-@pytest.mark.slow
+@pytest.mark.full
+@pytest.mark.usefixtures("_all_cores")
 def test_scifact_has_the_published_number(real_data: Path) -> None:
     data = NanoBEIR(str(real_data / "retrieval"), ["scifact"]).load(0)
     mean = evaluate_retrieval(TextEncoder(max_length=256), data).scores.mean

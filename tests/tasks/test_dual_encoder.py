@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from compret.data.collate import Collate
 from compret.losses import InfoNCE
 from compret.tasks import AdamW, DualEncoder
-from compret.tasks.optimizer import rate_factor
+from compret.tasks.optimizer import configure, rate_factor
 from compret.types import UserError
 
 
@@ -70,7 +70,7 @@ def test_warmup_is_steps_or_a_share(warmup: float, steps: int) -> None:
 
 
 def test_biases_and_norms_do_not_decay(tiny: Path) -> None:
-    configured = AdamW(weight_decay=0.5).configure([DualEncoder(str(tiny))], 10)
+    configured = configure([(DualEncoder(str(tiny)), AdamW(weight_decay=0.5))], 10)
     decayed, plain = configured["optimizer"].param_groups
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.5, 0.0)
     assert {p.ndim for p in decayed["params"]} == {2}
@@ -81,4 +81,4 @@ def test_bad_options_are_named(tiny: Path) -> None:
     with pytest.raises(UserError, match=r"model.optimizer.warmup 1.5: whole steps"):
         AdamW(warmup=1.5)
     with pytest.raises(UserError, match="nothing is left to train"):
-        AdamW().configure([DualEncoder(str(tiny), freeze=["embeddings", "encoder"])], 1)
+        configure([(DualEncoder(str(tiny), freeze=["embeddings", "encoder"]), AdamW())], 1)

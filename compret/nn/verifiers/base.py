@@ -19,6 +19,9 @@ class Verifier(nn.Module):
     floats_per_cell: int = 4
     """Floats that a cell of the map takes on the way to the score, gradients included; the budget is divided by it."""
 
+    max_tokens: int = 1 << 30
+    """The longest text that it takes."""
+
     def __init__(self, **options: Any) -> None:
         super().__init__()
         self.options = options

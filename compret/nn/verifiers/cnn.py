@@ -45,6 +45,7 @@ class MapCNN(Verifier):
         self.norms = nn.ModuleList(kind(width) for width in widths)
         self.head = nn.Sequential(nn.Linear(widths[-1], hidden), nn.ReLU(), FastDropout(dropout), nn.Linear(hidden, 1))
         self.grid, self.bounded = grid, bounded
+        self.max_tokens = grid or self.max_tokens
         self.floats_per_cell = 9 + 4 * widths[0] + widths[1]
 
     def forward(self, maps: SimilarityMaps) -> Tensor:

@@ -35,6 +35,7 @@ class ConditionalPenalty(Verifier):
         self.verifier = verifier
         self.beta, self.threshold = beta, threshold
         self.base: Verifier = MaxSim() if base == "maxsim" else PooledCosine()
+        self.max_tokens = verifier.max_tokens
         self.floats_per_cell = verifier.floats_per_cell + self.base.floats_per_cell
 
     def forward(self, maps: SimilarityMaps) -> Tensor:

@@ -47,8 +47,8 @@ class MapTransformer(Verifier):
         if width % heads:
             raise UserError(f"model.verifier.width {width}: must be a multiple of its heads, {heads}")
         self.patch, self.grid, self.bounded = patch, grid, bounded
-        self.max_length = grid or max_length
-        side = -(-self.max_length // patch)
+        self.max_tokens = grid or max_length
+        side = -(-self.max_tokens // patch)
         self.embed = nn.Linear(3 * patch * patch, width)
         self.first = nn.Parameter(torch.zeros(1, 1, width))
         shapes = [side * side + 1] if grid else [side, side]
@@ -62,9 +62,9 @@ class MapTransformer(Verifier):
 
     def forward(self, maps: SimilarityMaps) -> Tensor:
         channels, valid = maps.channels(), maps.valid_PMN.unsqueeze(1).float()
-        if max(channels.shape[2:]) > self.max_length:
+        if max(channels.shape[2:]) > self.max_tokens:
             m, n = channels.shape[2:]
-            raise UserError(f"a map of {m} x {n} tokens is larger than the verifier's {self.max_length}")
+            raise UserError(f"a map of {m} x {n} tokens is larger than the verifier's {self.max_tokens}")
         if self.grid is not None:
             channels, valid = padded_to(channels, self.grid), padded_to(valid, self.grid)
         x_PTW, mask_PT = self._tokens(channels, valid)

@@ -1,0 +1,225 @@
+"""SimilarityMapVerifier: an encoder and what reads the similarity map of its tokens, trained frozen or end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from compret.distributed import first_row, gather_objects, gather_rows, world_size
+from compret.evaluation.bench import Bench
+from compret.losses import Binary, Contrast, Pairwise
+from compret.metrics.calibration import Calibration
+from compret.nn.backbone import MINILM, Pooling
+from compret.nn.encoder import LoRA, TextEncoder
+from compret.nn.pairs import BUDGET, TokenStates, joined, score_all, score_pairs, token_states
+from compret.nn.verifiers import PooledCosine, Verifier
+from compret.nn.verifiers.stored import describe
+from compret.tasks.frozen import StateCache
+from compret.tasks.optimizer import AdamW, configure
+from compret.tasks.retention import Retention
+from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
+from compret.types import NearMissSet, PairScores, RetrievalSet, TokenBatch, TripletBatch, UserError
+
+
+class SimilarityMapVerifier(SuiteRunner):
+    """Trains and tests a verifier: it re-ranks what pooled cosine recalls, and tells near-misses from paraphrases.
+
+    Args:
+        verifier: scores a pair from its similarity map; pooled cosine if not given.
+        backbone: a folder (transformers or sentence-transformers) or a hub id.
+        frozen: train the verifier alone; each text is encoded once and its states are kept.
+        max_length: tokens a text may have, special tokens included; the checkpoint's own if not given.
+        pooling: mean or cls; the checkpoint's own if not given.
+        query_prompt: put before each query; the checkpoint's own if not given.
+        document_prompt: put before each document; the checkpoint's own if not given.
+        dropout: probability for every dropout of the backbone; its own if not given.
+        lora: train low-rank adapters in place of the encoder's weights.
+        freeze: prefixes of the encoder's parameter names that are not trained.
+        special_tokens: keep [CLS], [SEP] and the like in the maps (the paper does).
+        loss: of the scores of a batch's pairs.
+        optimizer: of the encoder; its gradient is clipped on its own.
+        verifier_optimizer: of the verifier; its gradient is clipped on its own.
+        retention: weight of 1 - cosine between pooled vectors and the untouched encoder's, over the batch's texts.
+        false_accept_rate: share of near-misses that the calibrated threshold may accept.
+        budget: floats that a block of pairs may hold; it changes no number.
+        disk_budget: bytes of token states that frozen training may keep.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier | None = None,
+        backbone: str = MINILM,
+        frozen: bool = False,
+        max_length: int | None = None,
+        pooling: Pooling | None = None,
+        query_prompt: str | None = None,
+        document_prompt: str | None = None,
+        dropout: float | None = None,
+        lora: LoRA | None = None,
+        freeze: list[str] | None = None,
+        special_tokens: bool = True,
+        loss: Binary | Contrast | Pairwise = Contrast(),
+        optimizer: AdamW = AdamW(),
+        verifier_optimizer: AdamW = AdamW(lr=1e-3),
+        retention: float = 0.0,
+        false_accept_rate: float = 0.05,
+        budget: int = BUDGET,
+        disk_budget: int = 8 << 30,
+    ) -> None:
+        super().__init__()
+        self.verifier = PooledCosine() if verifier is None else verifier
+        self.recipe = {
+            "verifier": describe(self.verifier),
+            "backbone": backbone,
+            "frozen": frozen,
+            "max_length": max_length,
+            "pooling": pooling,
+            "query_prompt": query_prompt,
+            "document_prompt": document_prompt,
+            "lora": asdict(lora) if lora else None,
+            "special_tokens": special_tokens,
+        }
+        self.encoder = TextEncoder(
+            backbone,
+            max_length=max_length,
+            pooling=pooling,
+            query_prompt=query_prompt,
+            document_prompt=document_prompt,
+            dropout=dropout,
+            lora=lora,
+            freeze=freeze,
+        )
+        if self.encoder.max_length > self.verifier.max_tokens:
+            raise UserError(
+                f"max_length {self.encoder.max_length}: the verifier takes maps of {self.verifier.max_tokens} tokens"
+            )
+        if frozen:
+            self.encoder.requires_grad_(False)
+        self.frozen, self.special_tokens = frozen, special_tokens
+        self.loss, self.budget = loss, budget
+        self.optimizer, self.verifier_optimizer = optimizer, verifier_optimizer
+        self.false_accept_rate = false_accept_rate
+        self.calibration: Calibration | None = None
+        self.retention = Retention(self.encoder, retention)
+        self.cache = StateCache(self.encoder.width, disk_budget)
+
+    def configure_optimizers(self) -> Any:
+        parts = [(self.encoder, self.optimizer), (self.verifier, self.verifier_optimizer)]
+        return configure(parts, int(self.trainer.estimated_stepping_batches))
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """The norms of encoder and verifier are clipped apart, as in the paper."""
+        if gradient_clip_val:
+            for part in (self.encoder, self.verifier):
+                torch.nn.utils.clip_grad_norm_([p for p in part.parameters() if p.requires_grad], gradient_clip_val)
+
+    def training_step(self, batch: TripletBatch, batch_idx: int) -> Tensor:
+        loss, retained = self.losses(batch)
+        self.log("train_loss", loss.detach(), prog_bar=True, batch_size=len(batch))
+        if self.retention.weight:
+            self.log("train_retention", retained.detach(), batch_size=len(batch))
+        return loss + retained
+
+    def validation_step(
+        self, batch: TripletBatch | RetrievalSet | NearMissSet, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        if isinstance(batch, TripletBatch):
+            loss, _ = self.losses(batch)
+            self.log("val_loss", loss, batch_size=len(batch), sync_dist=True, add_dataloader_idx=False, prog_bar=True)
+        else:
+            self.bench.run(batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Calibrate on the validation pairs, where there are any."""
+        super().on_validation_epoch_end()
+        self.calibration = self.bench.calibration(self.false_accept_rate) or self.calibration
+
+    def new_bench(self) -> Bench:
+        threshold = self.calibration.threshold if self.calibration else None
+        return Bench(self.encoder, self.verifier, self.special_tokens, threshold)
+
+    def losses(self, batch: TripletBatch) -> tuple[Tensor, Tensor]:
+        """The verifier's loss on this rank's anchors, and what the pooled vectors lost of the untouched encoder's."""
+        if self.frozen:
+            states = self.cache.states(self.encoder, batch, self.special_tokens)
+            return self.loss(self.scores(batch, states)), states.pooled_BD.new_zeros(())
+        encoded = [self.encoder(tokens) for tokens in batch.passes]
+        spans = [self._spans(tokens) for tokens in batch.passes]
+        states = joined([token_states(e, s) for e, s in zip(encoded, spans, strict=True)])[batch.places]
+        retained = self.retention(batch.passes, [e.pooled_BD for e in encoded])
+        return self.loss(self.scores(batch, states)), retained
+
+    def scores(self, batch: TripletBatch, states: TokenStates) -> PairScores:
+        """What the loss needs, given the states of all anchors, positives and negatives."""
+        b, c = len(batch), len(batch.negative_anchors)
+        anchors, positives, negatives = (states[range(s, e)] for s, e in ((0, b), (b, 2 * b), (2 * b, 2 * b + c)))
+        every_BC, rows_B = self._every(anchors, positives, negatives)
+        keys_C = torch.cat([gather_rows(batch.positive_keys_B), gather_rows(batch.negative_keys_C)])
+        own = [(a, row) for row, a in enumerate(batch.negative_anchors)] if self.loss.needs != "all" else []
+        if every_BC is None:
+            positives_B = score_pairs(self.verifier, anchors, positives, budget=self.budget)
+        else:
+            positives_B = every_BC.gather(1, rows_B.unsqueeze(1)).squeeze(1)
+        return PairScores(
+            positives_B=positives_B,
+            negatives_C=score_pairs(self.verifier, anchors, negatives, own, budget=self.budget),
+            anchors_C=torch.tensor(batch.negative_anchors, dtype=torch.long, device=rows_B.device),
+            every_BC=every_BC,
+            rows_B=rows_B,
+            duplicates_BC=batch.positive_keys_B.unsqueeze(1) == keys_C.unsqueeze(0),
+        )
+
+    def _every(
+        self, anchors: TokenStates, positives: TokenStates, negatives: TokenStates
+    ) -> tuple[Tensor | None, Tensor]:
+        """Each anchor with the candidates of all ranks, if the loss wants that; and where its positive stands."""
+        device = anchors.pooled_BD.device
+        rows_B = first_row(anchors.pooled_BD) + torch.arange(len(anchors), device=device)
+        if self.loss.needs == "own":
+            return None, rows_B
+        roles = [positives, negatives] if self.loss.needs == "all" else [positives]
+        candidates = joined([_gathered(states) for states in roles if world_size() > 1 or len(states)])
+        return score_all(self.verifier, anchors, candidates, self.budget), rows_B
+
+    def _spans(self, tokens: TokenBatch) -> list[tuple[int, int]]:
+        if self.special_tokens:
+            return [(0, length) for length in tokens.lengths]
+        return [self.encoder.tokenizer.inner(length) for length in tokens.lengths]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """A frozen encoder is not saved: its backbone and revision are."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint[CHECKPOINT_KEY]["calibration"] = asdict(self.calibration) if self.calibration else None
+        checkpoint[CHECKPOINT_KEY]["revision"] = self.encoder.revision
+        if self.frozen:
+            for name in [name for name in checkpoint["state_dict"] if name.startswith("encoder.")]:
+                del checkpoint["state_dict"][name]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        stored = checkpoint.get(CHECKPOINT_KEY, {})
+        if not any(name.startswith("encoder.") for name in checkpoint["state_dict"]):
+            if stored.get("revision") != self.encoder.revision:
+                trained_on = f"{stored.get('recipe', {}).get('backbone')} ({stored.get('revision')})"
+                raise UserError(
+                    f"the checkpoint's verifier was trained on {trained_on}, this backbone is {self.encoder.name} "
+                    f"({self.encoder.revision})"
+                )
+            checkpoint["state_dict"] |= {f"encoder.{k}": v for k, v in self.encoder.state_dict().items()}
+        super().on_load_checkpoint(checkpoint)
+        if stored.get("calibration"):
+            self.calibration = Calibration(**stored["calibration"])
+
+
+def _gathered(states: TokenStates) -> TokenStates:
+    """The states of all ranks, with gradients."""
+    if world_size() == 1:
+        return states
+    lengths: Sequence[tuple[int, ...]] = gather_objects(states.lengths)
+    return TokenStates(gather_rows(states.unit_TD), tuple(chain(*lengths)), gather_rows(states.pooled_BD))

@@ -1,0 +1,176 @@
+"""SimilarityMapVerifier: what a step computes, what frozen training encodes, and what a fit leaves behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from compret.data.collate import Collate
+from compret.evaluation.retriever import TwoStageRetriever
+from compret.losses import Binary, Contrast, Pairwise
+from compret.nn.encoder import TextEncoder
+from compret.nn.verifiers import MapTransformer, MaxSim
+from compret.tasks import SimilarityMapVerifier
+from compret.types import TripletBatch, UserError
+
+TRANSFORMER = '{"class_path": "MapTransformer", "init_args": {"width": 16, "layers": 1, "heads": 2, "max_length": 32}}'
+
+
+@pytest.fixture
+def rows(triplets: Path) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in triplets.read_text().splitlines()][:8]
+    rows[3]["negative"] = None
+    return rows
+
+
+def batch_of(task: SimilarityMapVerifier, rows: list[dict[str, Any]]) -> TripletBatch:
+    return Collate(task.encoder.tokenizer, passes=3)(rows)
+
+
+def maxsim(encoder: TextEncoder, a: str, c: str) -> torch.Tensor:
+    """One pair, encoded alone."""
+    ids = [encoder.tokenizer([text], kind).ids for text, kind in ((a, "query"), (c, "document"))]  # type: ignore[arg-type]
+    left, right = (F.normalize(encoder(encoder.tokenizer.pad(i)).tokens_BMD[0], dim=1) for i in ids)
+    return (left @ right.T).amax(1).mean()
+
+
+@pytest.mark.parametrize("kind", ["all", "own", "pairwise", "binary"])
+def test_losses_are_those_of_pairs_scored_one_by_one(tiny: Path, rows: list[dict[str, Any]], kind: str) -> None:
+    losses = {"all": Contrast(), "own": Contrast(candidates="own"), "pairwise": Pairwise(), "binary": Binary(0.1, 0.5)}
+    task = SimilarityMapVerifier(MaxSim(), str(tiny), loss=losses[kind]).eval()
+
+    def score(a: str, c: str) -> torch.Tensor:
+        return maxsim(task.encoder, a, c)
+
+    parts = []
+    negatives = [row["negative"] for row in rows if row["negative"]]
+    for i, row in enumerate(rows):
+        positive = score(row["anchor"], row["positive"])
+        own = [score(row["anchor"], row["negative"])] if row["negative"] else []
+        if kind in ("all", "own"):
+            others = [score(row["anchor"], n) for n in negatives] if kind == "all" else own
+            logits = torch.stack([*(score(row["anchor"], r["positive"]) for r in rows), *others]) / 0.1
+            parts.append(F.cross_entropy(logits, torch.tensor(i)))
+        elif kind == "pairwise":
+            parts += [-torch.stack([positive, n]).div(0.1).log_softmax(0)[0] for n in own]
+        else:
+            parts += [-F.logsigmoid((positive - 0.5) / 0.1), *(-F.logsigmoid((0.5 - n) / 0.1) for n in own)]
+    loss, retained = task.losses(batch_of(task, rows))
+    torch.testing.assert_close(loss, torch.stack(parts).mean(), rtol=1e-5, atol=1e-5)
+    assert float(retained) == 0
+
+
+def test_a_budget_changes_no_loss(tiny: Path, rows: list[dict[str, Any]]) -> None:
+    torch.manual_seed(0)
+    verifier = MapTransformer(16, 1, 2, 32, max_length=32)
+    tasks = [SimilarityMapVerifier(verifier, str(tiny), budget=budget).eval() for budget in (1, 1 << 26)]
+    losses = [task.losses(batch_of(task, rows))[0] for task in tasks]
+    torch.testing.assert_close(losses[0], losses[1], rtol=1e-5, atol=1e-5)
+
+
+def test_frozen_training_encodes_each_text_once(tiny: Path, rows: list[dict[str, Any]]) -> None:
+    frozen = SimilarityMapVerifier(MaxSim(), str(tiny), frozen=True)
+    batch = batch_of(frozen, rows)
+    first, _ = frozen.losses(batch)
+    texts = len(
+        {(row["anchor"], "q") for row in rows} | {(row[r], "d") for row in rows for r in ("positive", "negative")}
+    )
+    assert frozen.cache.encoded == texts - 1
+    again, _ = frozen.losses(batch)
+    assert frozen.cache.encoded == texts - 1
+    assert torch.equal(first, again)
+    trained = SimilarityMapVerifier(MaxSim(), str(tiny)).eval()
+    torch.testing.assert_close(first, trained.losses(batch)[0], rtol=0, atol=5e-3)
+
+
+def test_what_no_longer_fits_the_disk_is_encoded_again(tiny: Path, rows: list[dict[str, Any]]) -> None:
+    losses = []
+    for budget in (1 << 20, 20 * 2 * 32, 0):
+        task = SimilarityMapVerifier(MaxSim(), str(tiny), frozen=True, disk_budget=budget)
+        losses += [task.losses(batch_of(task, rows))[0] for _ in range(2)]
+    torch.testing.assert_close(losses, losses[:1] * 6)
+
+
+def test_special_tokens_can_be_left_out(tiny: Path) -> None:
+    task = SimilarityMapVerifier(MaxSim(), str(tiny), special_tokens=False).eval()
+    tokens = task.encoder.tokenizer.pad(task.encoder.tokenizer(["the dog bit", ""], "query").ids)
+    assert task._spans(tokens) == [(1, 4), (0, 2)]
+
+
+def test_retention_is_zero_until_the_encoder_moves(tiny: Path, rows: list[dict[str, Any]]) -> None:
+    task = SimilarityMapVerifier(MaxSim(), str(tiny), retention=2.0).eval()
+    batch = batch_of(task, rows)
+    assert float(task.losses(batch)[1].detach()) == pytest.approx(0, abs=1e-6)
+    with torch.no_grad():
+        for parameter in task.encoder.parameters():
+            parameter.mul_(1.1).add_(0.02)
+    assert 0 < float(task.losses(batch)[1].detach()) <= 4
+    assert not any("untouched" in name for name in task.state_dict())
+
+
+def test_encoder_and_verifier_have_their_own_rates(tiny: Path) -> None:
+    from compret.tasks.optimizer import AdamW, configure
+
+    task = SimilarityMapVerifier(MapTransformer(16, 1, 2, 32, max_length=32), str(tiny))
+    groups = configure([(task.encoder, AdamW(1e-5, 0.1)), (task.verifier, AdamW(1e-3, 0.2))], 10)[
+        "optimizer"
+    ].param_groups
+    assert [(g["initial_lr"], g["weight_decay"]) for g in groups] == [(1e-5, 0.1), (1e-5, 0), (1e-3, 0.2), (1e-3, 0)]
+
+
+@pytest.mark.parametrize("frozen", ["true", "false"])
+def test_fit_test_and_python_agree(
+    compret: Callable[..., tuple[int, str]],
+    tiny: Path,
+    triplets: Path,
+    beir: Path,
+    pairs: Path,
+    tmp_path: Path,
+    frozen: str,
+) -> None:
+    quiet = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
+    suites = json.dumps([{"class_path": "NearMissPairs", "init_args": {"files": [str(pairs)]}}])
+    code, said = compret(
+        *("fit", "--model", "SimilarityMapVerifier", "--model.verifier", TRANSFORMER, "--model.backbone", tiny),
+        *("--model.frozen", frozen, "--data.files", f"[{triplets}]", "--data.batch_size", "8", "--data.workers", "0"),
+        *("--data.validation", suites, "--trainer.max_steps", "4", *quiet, "--trainer.val_check_interval", "2"),
+    )
+    assert code == 0, said
+    folder = tmp_path / "checkpoints" / "fit" / "version_0"
+    code, said = compret("test", "--config", "nanobeir.yaml", "--data.source", beir, "--data.datasets", "[park]",
+                         "--model.max_length", "32", "--ckpt_path", folder / "last.ckpt", *quiet)  # fmt: skip
+    assert code == 0, said
+    results = json.loads((tmp_path / "logs" / "nanobeir" / "version_0" / "results.json").read_text())
+    assert results["retrieval"]["park"]["recall_stage"]["ndcg@10"] > 0
+
+    retriever = TwoStageRetriever.from_pretrained(folder / "export")
+    corpus = [json.loads(line) for line in (beir / "park" / "corpus.jsonl").read_text().splitlines()]
+    queries = [json.loads(line) for line in (beir / "park" / "queries.jsonl").read_text().splitlines()]
+    run = [line.split() for line in (tmp_path / "logs/nanobeir/version_0/runs/park.trec").read_text().splitlines()]
+    hits = retriever.index([row["text"] for row in corpus]).search([queries[0]["text"]], 5)[0]
+    expected = [(row[2], float(row[4])) for row in run if row[0] == queries[0]["_id"]][:5]
+    assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected], abs=1e-3)
+    verdict = retriever.same("the dog bit the man", "the man bit the dog")
+    assert verdict.accept == (verdict.score >= retriever.calibration.threshold)  # type: ignore[union-attr]
+    assert 0 < verdict.probability < 1
+
+
+def test_mistakes_are_one_line(tiny: Path, tiny_encoder: TextEncoder, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the verifier takes maps of 16 tokens"):
+        SimilarityMapVerifier(MapTransformer(max_length=16), str(tiny))
+    retriever = TwoStageRetriever(tiny_encoder, MaxSim())
+    with pytest.raises(UserError, match="not calibrated"):
+        retriever.same("a", "b")
+    with pytest.raises(UserError, match="no texts"):
+        retriever.index([])
+    with pytest.raises(UserError, match="index texts first"):
+        retriever.search(["a"])
+    assert retriever.index(["the dog"]).search([]) == []
+    with pytest.raises(UserError, match=r"no verifier.json there"):
+        TwoStageRetriever.from_pretrained(tmp_path)
