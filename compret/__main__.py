@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from compret import __version__
 from compret.types import UserError
@@ -29,12 +30,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             return report(arguments[1:])
         os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
-        from compret.cli import run
-
-        return run(arguments)
+        return _runner()(arguments)
     except UserError as error:
         sys.stderr.write(f"compret: {error}\n")
         return 2
+
+
+def _runner() -> Callable[[Sequence[str]], int]:
+    """`cli.run`, imported without the garbage collector, which would walk the modules again and again for a second."""
+    gc.disable()
+    from compret.cli import run
+
+    gc.freeze()
+    gc.enable()
+    return run
 
 
 def _parser() -> argparse.ArgumentParser:
