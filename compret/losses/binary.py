@@ -9,18 +9,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from compret.losses.pair import PairLoss
 from compret.types import PairScores
 
 
 @dataclass(frozen=True)
-class Binary:
+class Binary(PairLoss):
     """Cross-entropy of sigmoid((score - shift) / temperature): anchor and positive are 1, anchor and negative are 0."""
 
     temperature: float = 1.0
     """Divides the scores; 0.1 or less for verifiers whose scores stay within [-1, 1]."""
     shift: float = 0.0
     """The score that means undecided."""
-    needs: Literal["own"] = "own"
+
+    @property
+    def needs(self) -> Literal["own"]:
+        return "own"
 
     def __call__(self, scores: PairScores) -> Tensor:
         """Mean loss over B positives and C negatives: a scalar, float32."""

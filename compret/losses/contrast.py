@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from compret.losses.pair import PairLoss
 from compret.types import PairScores
 
 
 @dataclass(frozen=True)
-class Contrast:
+class Contrast(PairLoss):
     """Softmax cross-entropy of score / temperature over all pairs of the batch (van den Oord et al. 2018).
 
     `candidates: own` is the paper's set: all positives and the anchor's own negative; `all` has every negative.

@@ -8,16 +8,20 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional as F
 
+from compret.losses.pair import PairLoss
 from compret.types import PairScores
 
 
 @dataclass(frozen=True)
-class Pairwise:
+class Pairwise(PairLoss):
     """-log softmax of (positive, negative) / temperature (RankNet, Burges et al. 2005), for rows with a negative."""
 
     temperature: float = 0.1
     """Divides the scores."""
-    needs: Literal["own"] = "own"
+
+    @property
+    def needs(self) -> Literal["own"]:
+        return "own"
 
     def __call__(self, scores: PairScores) -> Tensor:
         """Mean loss over the C anchors that have a negative: a scalar, float32; 0 where none has."""

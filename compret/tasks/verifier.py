@@ -12,7 +12,7 @@ from torch import Tensor
 
 from compret.distributed import first_row, gather_objects, gather_rows, world_size
 from compret.evaluation.bench import Bench
-from compret.losses import Binary, Contrast, Pairwise
+from compret.losses import Contrast, PairLoss
 from compret.metrics.calibration import Calibration
 from compret.nn.backbone import MINILM, Pooling
 from compret.nn.encoder import LoRA, TextEncoder
@@ -41,7 +41,7 @@ class SimilarityMapVerifier(SuiteRunner):
         lora: train low-rank adapters in place of the encoder's weights.
         freeze: prefixes of the encoder's parameter names that are not trained.
         special_tokens: keep [CLS], [SEP] and the like in the maps (the paper does).
-        loss: of the scores of a batch's pairs.
+        loss: of the scores of a batch's pairs; Contrast if not given.
         optimizer: of the encoder; its gradient is clipped on its own.
         verifier_optimizer: of the verifier; its gradient is clipped on its own.
         retention: weight of 1 - cosine between pooled vectors and the untouched encoder's, over the batch's texts.
@@ -63,7 +63,7 @@ class SimilarityMapVerifier(SuiteRunner):
         lora: LoRA | None = None,
         freeze: list[str] | None = None,
         special_tokens: bool = True,
-        loss: Binary | Contrast | Pairwise = Contrast(),
+        loss: PairLoss | None = None,
         optimizer: AdamW = AdamW(),
         verifier_optimizer: AdamW = AdamW(lr=1e-3),
         retention: float = 0.0,
@@ -101,7 +101,7 @@ class SimilarityMapVerifier(SuiteRunner):
         if frozen:
             self.encoder.requires_grad_(False)
         self.frozen, self.special_tokens = frozen, special_tokens
-        self.loss, self.budget = loss, budget
+        self.loss, self.budget = loss or Contrast(), budget
         self.optimizer, self.verifier_optimizer = optimizer, verifier_optimizer
         self.false_accept_rate = false_accept_rate
         self.calibration: Calibration | None = None
