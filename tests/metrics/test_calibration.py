@@ -1,0 +1,47 @@
+"""Thresholds at a false-accept rate against a plain search; probabilities against scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from compret.metrics.calibration import calibrate
+
+SCORES = st.lists(st.tuples(st.integers(-20, 20).map(lambda x: x / 8), st.integers(0, 1)), min_size=2, max_size=40)
+
+
+@given(SCORES, st.sampled_from([0.0, 0.05, 0.3, 0.9]))
+def test_the_threshold_is_the_lowest_that_accepts_few_enough(pairs: list[tuple[float, int]], rate: float) -> None:
+    scores, labels = np.array([s for s, _ in pairs]), np.array([y for _, y in pairs])
+    found = calibrate(scores, labels, rate)
+    if len(set(labels.tolist())) < 2:
+        assert found is None
+        return
+    assert found is not None
+    negatives = scores[labels == 0]
+    assert (negatives >= found.threshold).mean() <= rate
+    lower = [s for s in scores if s < found.threshold]
+    assert not lower or (negatives >= max(lower)).mean() > rate
+
+
+def test_probabilities_are_those_of_logistic_regression() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, 400)
+    scores = 0.9 + 0.05 * (labels + generator.normal(size=400))
+    found = calibrate(scores, labels, 0.05)
+    assert found is not None
+    peer = LogisticRegression(C=1e12, tol=1e-10, max_iter=10_000).fit(scores[:, None], labels)
+    expected = peer.predict_proba(scores[:, None])[:, 1]
+    assert [found.probability(s) for s in scores] == pytest.approx(expected, abs=2e-3)
+
+
+def test_classes_that_do_not_overlap_have_finite_parameters() -> None:
+    found = calibrate([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1], 0.0)
+    assert found is not None
+    assert 0.2 < found.threshold < 0.8
+    assert found.temperature > 0
+    assert np.isfinite([found.temperature, found.shift]).all()
