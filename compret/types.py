@@ -74,6 +74,8 @@ class TripletBatch:
     """The anchor that each of the C negatives was given for; on the host, as `places`."""
     places: tuple[int, ...]
     """The rows of all anchors, positives and negatives once more."""
+    truncated: int
+    """Texts that lost their end to the length limit."""
     anchor_keys_B: Tensor
     positive_keys_B: Tensor
     negative_keys_C: Tensor
@@ -95,7 +97,7 @@ class TripletBatch:
         return replace(self, passes=tuple(p.pin_memory() for p in self.passes), **pinned)
 
     def _tensors(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if not isinstance(v, tuple)}
+        return {k: v for k, v in vars(self).items() if not isinstance(v, tuple | int)}
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ class Collate:
         positives = [str(row["positive"]) for row in rows]
         with_negative = [i for i, row in enumerate(rows) if row.get("negative")]
         negatives = [str(rows[i]["negative"]) for i in with_negative]
-        ids = [*self.tokenizer(anchors, "query").ids, *self.tokenizer(positives + negatives, "document").ids]
-        passes, place = self._passes(ids)
+        queries, documents = self.tokenizer(anchors, "query"), self.tokenizer(positives + negatives, "document")
+        passes, place = self._passes([*queries.ids, *documents.ids])
         places = torch.split(place, [len(anchors), len(positives), len(negatives)])
         return TripletBatch(
             passes=passes,
@@ -48,6 +48,7 @@ class Collate:
             negative_rows_C=places[2],
             negative_anchors=tuple(with_negative),
             places=tuple(place.tolist()),
+            truncated=queries.truncated + documents.truncated,
             anchor_keys_B=_keys(anchors),
             positive_keys_B=_keys(positives),
             negative_keys_C=_keys(negatives),

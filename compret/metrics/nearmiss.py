@@ -80,6 +80,7 @@ def _row(
         "negative_std": _std(negatives),
         "pairwise_accuracy": pairwise_accuracy(scores_P, labels_P, anchor_P),
         "overlap_auroc": auroc(overlap_P, labels_P),
+        "overlap_correlation": rank_correlation(scores_P, overlap_P),
     }
 
 
@@ -174,6 +175,19 @@ def pairwise_accuracy(scores: ArrayLike, labels: ArrayLike, anchors: Sequence[Ha
     below, upto = (np.searchsorted(negatives, keys_P[labels_P == 1], side) for side in ("left", "right"))
     pairs = int((end - start).sum())
     return float(((below - start) + (upto - below) / 2).sum() / pairs) if pairs else None
+
+
+def rank_correlation(scores: ArrayLike, overlap: ArrayLike) -> float | None:
+    """Spearman's rho in [-1, 1]: how much of a score is word overlap, ties at their mean rank (scipy's spearmanr).
+
+    None for fewer than two pairs, or where either side is constant.
+    """
+    from scipy.stats import spearmanr
+
+    scores_P, overlap_P = np.asarray(scores, dtype=np.float64), np.asarray(overlap, dtype=np.float64)
+    if len(scores_P) < 2 or np.ptp(scores_P) == 0 or np.ptp(overlap_P) == 0:
+        return None
+    return float(spearmanr(scores_P, overlap_P).statistic)
 
 
 def jaccard(a: str, b: str) -> float:

@@ -15,7 +15,7 @@ from compret.evaluation.bench import Bench
 from compret.evaluation.results import Results
 from compret.nn.encoder import TextEncoder
 from compret.tasks.meta import run_meta
-from compret.types import NearMissSet, RetrievalSet, TextFile, UserError
+from compret.types import NearMissSet, RetrievalSet, TextFile, TripletBatch, UserError
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +33,22 @@ class SuiteRunner(LightningModule):
 
     def on_fit_start(self) -> None:
         self.seed = torch.initial_seed()
+        self.truncated = 0
 
-    def on_train_batch_start(self, batch: object, batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: TripletBatch, batch_idx: int) -> None:
         """Each step's random numbers follow from seed, rank and step, so that a resumed run draws the same."""
         step = self.trainer.fit_loop.total_batch_idx
         state = np.random.SeedSequence([self.seed, rank(), step]).generate_state(1, np.uint64)
         torch.manual_seed(int(state[0] >> 1))
+        self.truncated += batch.truncated
+
+    def on_train_end(self) -> None:
+        if self.truncated:
+            log.info(
+                "%d training texts were longer than %d tokens and lost their end",
+                self.truncated,
+                self.encoder.max_length,
+            )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         kind = f"{type(self).__module__}.{type(self).__qualname__}"

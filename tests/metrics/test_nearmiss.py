@@ -23,12 +23,21 @@ from compret.metrics.nearmiss import (
     jaccard,
     near_miss_metrics,
     pairwise_accuracy,
+    rank_correlation,
     tpr_at_fpr,
 )
 
 SET_KEYS = {
     *("auroc", "average_precision", "tpr@fpr=0.01", "fpr@tpr=0.95", "f1", "threshold", "negative_mean"),
-    *("negative_std", "paraphrase_mean", "paraphrase_std", "pairwise_accuracy", "overlap_auroc", "categories"),
+    *(
+        "negative_std",
+        "paraphrase_mean",
+        "paraphrase_std",
+        "pairwise_accuracy",
+        "overlap_auroc",
+        "overlap_correlation",
+        "categories",
+    ),
 }
 CATEGORY_KEYS = SET_KEYS - {"threshold", "paraphrase_mean", "paraphrase_std", "categories"} | {"negatives"}
 
@@ -255,3 +264,11 @@ def test_torch_is_left_as_it_was() -> None:
     auroc([0.1, 0.2], [0, 1])
     f1([0.1, 0.2], [0, 1], 0.5)
     assert (torch.get_default_dtype(), torch.get_num_threads()) == before
+
+
+def test_rank_correlation_is_that_of_ranks() -> None:
+    scores, overlap = [0.1, 0.4, 0.4, 0.9, 0.2], [0.3, 0.2, 0.8, 0.9, 0.1]
+    ranks = [[1, 3.5, 3.5, 5, 2], [3, 2, 4, 5, 1]]
+    assert rank_correlation(scores, overlap) == pytest.approx(float(np.corrcoef(ranks)[0, 1]))
+    assert rank_correlation([1.0, 1.0], [0.1, 0.2]) is None
+    assert rank_correlation([1.0], [0.1]) is None
