@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -32,11 +32,9 @@ def gather_rows(rows_BX: Tensor) -> Tensor:
     """
     if world_size() == 1:
         return rows_BX
-    from torch.distributed.nn.functional import all_gather
-
     counts = row_counts(rows_BX)
     padded = torch.cat([rows_BX, rows_BX.new_zeros((max(counts) - len(rows_BX), *rows_BX.shape[1:]))])
-    gathered = all_gather(padded) if padded.requires_grad else _all_gather(padded)
+    gathered: Tensor = _Gather.apply(padded) if padded.requires_grad else torch.stack(_all_gather(padded))  # type: ignore[no-untyped-call]
     return torch.cat([part[:count] for part, count in zip(gathered, counts, strict=True)])
 
 
@@ -60,6 +58,20 @@ def gather_objects(value: T) -> list[T]:
     values: list[T | None] = [None] * world_size()
     dist.all_gather_object(values, value)
     return [v for v in values if v is not None]
+
+
+class _Gather(torch.autograd.Function):
+    """All ranks' tensors of one shape, `(ranks, ...)`; the gradient of a rank's part is the sum of all ranks'."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        return torch.stack(_all_gather(rows))
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        total = grads[0].contiguous()
+        dist.all_reduce(total)
+        return total[rank()]
 
 
 def _all_gather(rows: Tensor) -> list[Tensor]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from compret.report.table import COLUMNS, Run
+from compret.report.runs import COLUMNS, Run
 from compret.types import UserError
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from compret.report.table import read_run, table
+from compret.report.runs import read_run
+from compret.report.table import table
 from compret.types import UserError
 
 
