@@ -6,7 +6,7 @@ pass, so that memory is that of one block. Neither the blocks nor their order ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -140,11 +140,12 @@ def _aligned(verifier: Verifier, queries: _Padded, candidates: _Padded) -> Tenso
     return _recomputed(score, queries, candidates)
 
 
-def _recomputed(score: object, a: _Padded, c: _Padded) -> Tensor:
+def _recomputed(score: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor], a: _Padded, c: _Padded) -> Tensor:
+    """The scores of a block in float32; what lies between is computed again in the backward pass."""
     inputs = (a.unit_BMD, c.unit_BMD, a.pooled_BD, c.pooled_BD)
     with torch.autocast(a.unit_BMD.device.type, enabled=False):
         if not torch.is_grad_enabled():
-            return score(*inputs)  # type: ignore[operator, no-any-return]
+            return score(*inputs)
         return checkpoint(score, *inputs, use_reentrant=False)  # type: ignore[no-any-return]
 
 
