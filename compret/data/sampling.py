@@ -1,9 +1,10 @@
-"""Which rows meet in a batch: sources mixed by weight, no anchor or positive twice, a function of seed and position."""
+"""Which rows meet in a batch: sources mixed by weight, no anchor or positive twice, no row dropped between epochs."""
 
 from __future__ import annotations
 
-import itertools
+from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -16,8 +17,22 @@ Row: TypeAlias = tuple[int, int]
 """(source, row of the source)."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a sampler stands in its stream of rows, whatever the size of a batch and the number of ranks."""
+
+    taken: int = 0
+    """Rows read from the stream since training began."""
+    waiting: tuple[Row, ...] = ()
+    """Those among them that no batch has had yet, since they would have met a duplicate."""
+    batches: int = 0
+    """Batches of this epoch."""
+    rows: int = 0
+    """Rows in those batches."""
+
+
 class MixedBatchSampler(Sampler[list[Row]]):
-    """Batches of rows as a pure function of seed and position; each rank takes its slice of the global batch.
+    """Batches of an endless stream of rows; each rank takes its slice of the global batch.
 
     Args:
         keys: per source, int64 `(rows, 2)`: hashes of anchor and positive, by which duplicates are kept out of a batch.
@@ -27,8 +42,9 @@ class MixedBatchSampler(Sampler[list[Row]]):
         rank, world_size: this rank's slice of `world_size * batch_size` rows.
         allow_duplicates: let equal anchors or positives meet in a batch (the paper's plain shuffle).
 
-    An epoch is as many batches as all rows fill. A source with a large weight is reshuffled and repeated within it, one
-    with a small weight goes on in the next where it stopped.
+    An epoch is as many whole batches as all rows fill; the stream does not start anew with it, so that the rows which
+    fill no whole batch are the next epoch's first. A source with a large weight is reshuffled and repeated within an
+    epoch, one with a small weight goes on in the next where it stopped.
     """
 
     def __init__(
@@ -43,47 +59,64 @@ class MixedBatchSampler(Sampler[list[Row]]):
     ) -> None:
         self.keys = keys
         self.shares = np.asarray(weights, dtype=np.float64) / np.sum(weights)
+        self.epoch_rows = sum(len(k) for k, share in zip(keys, self.shares, strict=True) if share > 0)
         self.batch_size = batch_size
         self.seed = seed
         self.rank, self.world_size = rank, world_size
         self.allow_duplicates = allow_duplicates
-        self.position = 0
-        """Batches already taken since the first epoch began; iteration starts here."""
+        self.place = Place()
+        """After the batches that were given to the model; iteration starts here."""
+        self._ahead: deque[Place] = deque()
 
     @property
     def global_batch(self) -> int:
         return self.batch_size * self.world_size
 
     def __len__(self) -> int:
-        used = [len(keys) for keys, share in zip(self.keys, self.shares, strict=True) if share > 0]
-        return max(1, sum(used) // self.global_batch)
+        """Batches of this epoch, those before a resume included."""
+        return self.place.batches + self._left(self.place)
 
     def __iter__(self) -> Iterator[list[Row]]:
-        """The rest of the epoch that `position` lies in."""
-        epoch, done = divmod(self.position, len(self))
+        """The rest of the epoch; `given` must be called as each batch reaches the model."""
+        self._ahead.clear()
+        place = self.place if self._left(self.place) else self._next_epoch(self.place)
+        stream, waiting = self._rows(place.taken), list(place.waiting)
         mine = slice(self.rank * self.batch_size, (self.rank + 1) * self.batch_size)
-        for number, batch in enumerate(self._epoch(epoch)):
-            if number >= done:
-                yield batch[mine]
+        for _ in range(self._left(place)):
+            batch, waiting, read = self._batch(stream, waiting)
+            rows = place.rows + self.global_batch
+            place = Place(place.taken + read, tuple(waiting), place.batches + 1, rows)
+            place = place if self._left(place) else self._next_epoch(place)
+            self._ahead.append(place)
+            yield batch[mine]
 
-    def _epoch(self, epoch: int) -> Iterator[list[Row]]:
-        """Global batches of one epoch: rows that would meet a duplicate wait for a later batch."""
-        rows = self._rows(epoch)
-        waiting: list[Row] = []
-        for _ in range(len(self)):
-            batch: list[Row] = []
-            seen: tuple[set[int], set[int]] = (set(), set())
-            waiting = [row for row in waiting if not self._take(row, batch, seen)]
-            while len(batch) < self.global_batch:
-                row = next(rows)
-                if not self._take(row, batch, seen):
-                    waiting.append(row)
-                if len(waiting) > 2 * sum(map(len, self.keys)):
-                    raise UserError(
-                        f"batch_size {self.global_batch}: too few different anchors and positives to fill a batch; "
-                        "lower data.batch_size or set data.allow_duplicates"
-                    )
-            yield batch
+    def given(self) -> None:
+        """The oldest batch that was yielded has reached the model: a run resumed from here does not see it again."""
+        self.place = self._ahead.popleft()
+
+    def _left(self, place: Place) -> int:
+        """Batches that the epoch still has; at least one if it has only begun."""
+        left = max(0, self.epoch_rows - place.rows) // self.global_batch
+        return left or int(place.batches == 0)
+
+    def _next_epoch(self, place: Place) -> Place:
+        return Place(place.taken, place.waiting)
+
+    def _batch(self, stream: Iterator[Row], waiting: list[Row]) -> tuple[list[Row], list[Row], int]:
+        """A global batch, the rows that wait for a later one since they would meet a duplicate, and the rows read."""
+        batch: list[Row] = []
+        seen: tuple[set[int], set[int]] = (set(), set())
+        waiting, read = [row for row in waiting if not self._take(row, batch, seen)], 0
+        while len(batch) < self.global_batch:
+            row, read = next(stream), read + 1
+            if not self._take(row, batch, seen):
+                waiting.append(row)
+            if len(waiting) > 2 * sum(map(len, self.keys)):
+                raise UserError(
+                    f"batch_size {self.global_batch}: too few different anchors and positives to fill a batch; "
+                    "lower data.batch_size or set data.allow_duplicates"
+                )
+        return batch, waiting, read
 
     def _take(self, row: Row, batch: list[Row], seen: tuple[set[int], set[int]]) -> bool:
         source, index = row
@@ -96,17 +129,22 @@ class MixedBatchSampler(Sampler[list[Row]]):
         batch.append(row)
         return True
 
-    def _rows(self, epoch: int) -> Iterator[Row]:
-        """An endless stream of rows: sources in exact proportion, each in its own shuffled order."""
-        slots = len(self) * self.global_batch
-        quota = _largest_remainder(self.shares, slots)
+    def _rows(self, start: int) -> Iterator[Row]:
+        """The endless stream from its row `start`: sources in exact proportion, each in its own shuffled order."""
+        quota = _largest_remainder(self.shares, self.epoch_rows)
+        turn, offset = divmod(start, self.epoch_rows)
+        done = np.bincount(self._order(turn, quota)[:offset], minlength=len(quota))
+        streams = [self._source(i, turn * int(n) + int(d)) for i, (n, d) in enumerate(zip(quota, done, strict=True))]
+        while True:
+            for source in self._order(turn, quota)[offset:].tolist():
+                yield source, next(streams[source])
+            turn, offset = turn + 1, 0
+
+    def _order(self, turn: int, quota: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The sources of as many rows as an epoch has."""
         order = np.repeat(np.arange(len(quota)), quota)
-        np.random.default_rng([self.seed, epoch]).shuffle(order)
-        streams = [self._source(i, epoch * int(n)) for i, n in enumerate(quota)]
-        for source in order.tolist():
-            yield source, next(streams[source])
-        for spare in itertools.cycle(np.flatnonzero(quota).tolist()):
-            yield spare, next(streams[spare])
+        np.random.default_rng([self.seed, turn]).shuffle(order)
+        return order
 
     def _source(self, source: int, start: int) -> Iterator[int]:
         """Rows of one source without end from `start`, each pass in a new order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from compret.data.collate import Collate, text_key
-from compret.data.sampling import MixedBatchSampler, Row
+from compret.data.sampling import MixedBatchSampler, Place, Row
 from compret.data.suites import Suite, check_names, suite_loader
 from compret.data.tables import load_triplets
 from compret.distributed import rank, world_size
@@ -76,6 +77,8 @@ class Triplets(LightningDataModule):
         self.workers = workers
         self.seed = seed
         self.validation_rows = validation_rows
+        self._place = Place()
+        self._sampler: MixedBatchSampler | None = None
         self._check_options()
 
     def _check_options(self) -> None:
@@ -117,6 +120,8 @@ class Triplets(LightningDataModule):
         sampler = MixedBatchSampler(
             keys, weights, self.batch_size, self.seed, rank(), world_size(), self.allow_duplicates
         )
+        sampler.place = self._place
+        self._sampler = sampler
         return ResumableLoader(
             TripletRows(self.sources, self._train),
             batch_sampler=sampler,
@@ -127,6 +132,13 @@ class Triplets(LightningDataModule):
             generator=torch.Generator().manual_seed(self.seed),
             worker_init_fn=_one_thread if self.workers else None,
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        return asdict(self._sampler.place if self._sampler else self._place)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Before the loader is made, since Lightning asks for its length before it restores the loader's own state."""
+        self._place = _place(state)
 
     def val_dataloader(self) -> list[DataLoader[Any]]:
         """The held-out rows in fixed batches, then the suites."""
@@ -205,7 +217,7 @@ class TripletRows(Dataset[dict[str, Any]]):
 
 
 class ResumableLoader(DataLoader[Any]):
-    """A loader that tells how many batches it gave, so that a killed run goes on at the next unseen one.
+    """A loader that knows which rows reached the model, so that a killed run goes on at the next unseen one.
 
     Lightning saves and restores `state_dict` of loaders that have it.
     """
@@ -214,14 +226,18 @@ class ResumableLoader(DataLoader[Any]):
 
     def __iter__(self) -> Iterator[TripletBatch]:  # type: ignore[override]
         for batch in super().__iter__():
-            self.batch_sampler.position += 1
+            self.batch_sampler.given()
             yield batch
 
-    def state_dict(self) -> dict[str, int]:
-        return {"position": self.batch_sampler.position}
+    def state_dict(self) -> dict[str, Any]:
+        return asdict(self.batch_sampler.place)
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        self.batch_sampler.position = state["position"]
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.batch_sampler.place = _place(state)
+
+
+def _place(state: Mapping[str, Any]) -> Place:
+    return Place(**{**state, "waiting": tuple((source, row) for source, row in state["waiting"])})
 
 
 def _dealt(rows: list[Row], batch_size: int) -> list[list[Row]]:
