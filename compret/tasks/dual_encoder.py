@@ -11,6 +11,7 @@ from torch import Tensor
 from compret.distributed import first_row, gather_rows
 from compret.losses import InfoNCE
 from compret.nn.backbone import MINILM, Pooling
+from compret.nn.chunks import checked_size, encode_each, in_chunks
 from compret.nn.encoder import LoRA, TextEncoder
 from compret.tasks.optimizer import AdamW, configure
 from compret.tasks.suites import SuiteRunner
@@ -30,6 +31,7 @@ class DualEncoder(SuiteRunner):
         lora: train low-rank adapters in place of the weights.
         freeze: prefixes of parameter names that are not trained.
         gradient_checkpointing: recompute activations in the backward pass, to save memory.
+        chunk_size: texts whose activations are held at a time (GradCache); all of the batch's if not given.
         loss: InfoNCE's temperature and directions.
         optimizer: learning rate, decay and schedule.
     """
@@ -45,6 +47,7 @@ class DualEncoder(SuiteRunner):
         lora: LoRA | None = None,
         freeze: list[str] | None = None,
         gradient_checkpointing: bool = False,
+        chunk_size: int | None = None,
         loss: InfoNCE = InfoNCE(),
         optimizer: AdamW = AdamW(),
     ) -> None:
@@ -68,6 +71,7 @@ class DualEncoder(SuiteRunner):
             freeze=freeze,
             gradient_checkpointing=gradient_checkpointing,
         )
+        self.chunk_size = checked_size(chunk_size)
         self.loss = loss
         self.optimizer = optimizer
 
@@ -90,7 +94,8 @@ class DualEncoder(SuiteRunner):
 
     def contrast(self, batch: TripletBatch) -> Tensor:
         """The loss of this rank's anchors against the candidates of all ranks."""
-        pooled = torch.cat([self.encoder(tokens).pooled_BD for tokens in batch.passes])
+        passes = in_chunks(batch.passes, self.chunk_size)
+        pooled = torch.cat(encode_each(lambda tokens: self.encoder(tokens).pooled_BD, passes, self.chunk_size))
         anchors_AD = gather_rows(pooled[batch.anchor_rows_B])
         roles = ((batch.positive_rows_B, batch.positive_keys_B), (batch.negative_rows_C, batch.negative_keys_C))
         candidates_CD = torch.cat([gather_rows(pooled[rows]) for rows, _ in roles])

@@ -15,6 +15,7 @@ from compret.evaluation.bench import Bench
 from compret.losses import Contrast, PairLoss
 from compret.metrics.calibration import Calibration
 from compret.nn.backbone import MINILM, Pooling
+from compret.nn.chunks import checked_size, encode_each, in_chunks
 from compret.nn.encoder import LoRA, TextEncoder
 from compret.nn.pairs import BUDGET, TokenStates, joined, score_all, score_pairs, token_states
 from compret.nn.verifiers import PooledCosine, Verifier
@@ -46,6 +47,7 @@ class SimilarityMapVerifier(SuiteRunner):
         verifier_optimizer: of the verifier; its gradient is clipped on its own.
         retention: weight of 1 - cosine between pooled vectors and the untouched encoder's, over the batch's texts.
         false_accept_rate: share of near-misses that the calibrated threshold may accept.
+        chunk_size: texts whose activations are held at a time (GradCache); all of the batch's if not given.
         budget: floats that a block of pairs may hold; it changes no number.
         disk_budget: bytes of token states that frozen training may keep.
     """
@@ -68,6 +70,7 @@ class SimilarityMapVerifier(SuiteRunner):
         verifier_optimizer: AdamW = AdamW(lr=1e-3),
         retention: float = 0.0,
         false_accept_rate: float = 0.05,
+        chunk_size: int | None = None,
         budget: int = BUDGET,
         disk_budget: int = 8 << 30,
     ) -> None:
@@ -102,6 +105,7 @@ class SimilarityMapVerifier(SuiteRunner):
             self.encoder.requires_grad_(False)
         self.frozen, self.special_tokens = frozen, special_tokens
         self.loss, self.budget = loss or Contrast(), budget
+        self.chunk_size = checked_size(chunk_size)
         self.optimizer, self.verifier_optimizer = optimizer, verifier_optimizer
         self.false_accept_rate = false_accept_rate
         self.calibration: Calibration | None = None
@@ -150,11 +154,14 @@ class SimilarityMapVerifier(SuiteRunner):
         if self.frozen:
             states = self.cache.states(self.encoder, batch, self.special_tokens)
             return self.loss(self.scores(batch, states)), states.pooled_BD.new_zeros(())
-        encoded = [self.encoder(tokens) for tokens in batch.passes]
-        spans = [self._spans(tokens) for tokens in batch.passes]
-        states = joined([token_states(e, s) for e, s in zip(encoded, spans, strict=True)])[batch.places]
-        retained = self.retention(batch.passes, [e.pooled_BD for e in encoded])
+        passes = in_chunks(batch.passes, self.chunk_size)
+        encoded = encode_each(self._states, passes, self.chunk_size)
+        states = joined(encoded)[batch.places]
+        retained = self.retention(passes, [e.pooled_BD for e in encoded])
         return self.loss(self.scores(batch, states)), retained
+
+    def _states(self, tokens: TokenBatch) -> TokenStates:
+        return token_states(self.encoder(tokens), self._spans(tokens))
 
     def scores(self, batch: TripletBatch, states: TokenStates) -> PairScores:
         """What the loss needs, given the states of all anchors, positives and negatives."""
