@@ -51,6 +51,11 @@ def first_row(rows_BX: Tensor) -> int:
     return sum(row_counts(rows_BX)[: rank()])
 
 
+def mean_rows(rows_BX: Tensor) -> float:
+    """Rows a rank, on average: what sums are divided by so that the mean over ranks is that over all rows."""
+    return sum(row_counts(rows_BX)) / world_size()
+
+
 def gather_objects(value: T) -> list[T]:
     """One picklable value from each rank, in the order of ranks."""
     if world_size() == 1:

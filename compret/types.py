@@ -111,11 +111,13 @@ class PairScores:
     anchors_C: Tensor
     """int64: that anchor's row."""
     every_BC: Tensor | None
-    """Each anchor with the positives of all ranks and, where the loss wants them, then all negatives."""
+    """Each anchor with the positives of all ranks and, where the loss wants them, then all negatives; or with some."""
     rows_B: Tensor
     """int64: where each anchor's positive stands among those."""
     duplicates_BC: Tensor
     """bool: True where such a candidate is the same text as the anchor's positive."""
+    negatives_a_rank: float
+    """Mean of C over ranks: sums over C are divided by it, so that the mean over ranks is that over all negatives."""
 
 
 class OfTexts:

@@ -31,4 +31,6 @@ class Binary(PairLoss):
         pairs_P = torch.cat([scores.positives_B, scores.negatives_C])
         labels_P = torch.zeros_like(pairs_P)
         labels_P[: len(scores.positives_B)] = 1.0
-        return F.binary_cross_entropy_with_logits((pairs_P - self.shift) / self.temperature, labels_P)
+        logits_P = (pairs_P - self.shift) / self.temperature
+        total = F.binary_cross_entropy_with_logits(logits_P, labels_P, reduction="sum")
+        return total / (len(scores.positives_B) + scores.negatives_a_rank)

@@ -24,6 +24,9 @@ class Contrast(PairLoss):
     """Divides the scores."""
     candidates: Literal["all", "own"] = "all"
     """Which negatives stand beside the positives: all of the batch, or the anchor's own alone."""
+    others: int | None = None
+    """How many candidates of other rows an anchor is scored with; all if None, which is the paper's and costs B times
+    as much."""
     mask_duplicates: bool = True
     """Leave out candidates that are the same text as the anchor's positive."""
 

@@ -13,6 +13,9 @@ from compret.types import PairScores
 class PairLoss(ABC):
     """A loss of a verifier's scores."""
 
+    others: int | None = None
+    """Candidates of other rows that every anchor must be scored with; all if None."""
+
     @property
     @abstractmethod
     def needs(self) -> Literal["own", "positives", "all"]:

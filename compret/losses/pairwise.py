@@ -26,4 +26,4 @@ class Pairwise(PairLoss):
     def __call__(self, scores: PairScores) -> Tensor:
         """Mean loss over the C anchors that have a negative: a scalar, float32; 0 where none has."""
         margin_C = (scores.positives_B[scores.anchors_C] - scores.negatives_C) / self.temperature
-        return F.softplus(-margin_C).sum() / max(1, len(margin_C))
+        return F.softplus(-margin_C).sum() / (scores.negatives_a_rank or 1)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from compret.distributed import first_row, gather_objects, gather_rows, world_size
+from compret.distributed import first_row, gather_objects, gather_rows, mean_rows, row_counts, world_size
 from compret.evaluation.bench import Bench
 from compret.losses import Contrast, PairLoss
 from compret.metrics.calibration import Calibration
@@ -167,9 +167,10 @@ class SimilarityMapVerifier(SuiteRunner):
         """What the loss needs, given the states of all anchors, positives and negatives."""
         b, c = len(batch), len(batch.negative_anchors)
         anchors, positives, negatives = (states[range(s, e)] for s, e in ((0, b), (b, 2 * b), (2 * b, 2 * b + c)))
-        every_BC, rows_B = self._every(anchors, positives, negatives)
         keys_C = torch.cat([gather_rows(batch.positive_keys_B), gather_rows(batch.negative_keys_C)])
         own = [(a, row) for row, a in enumerate(batch.negative_anchors)] if self.loss.needs != "all" else []
+        columns_BC, rows_B = self._columns(anchors.pooled_BD, len(keys_C))
+        every_BC = self._every(anchors, positives, negatives, columns_BC)
         if every_BC is None:
             positives_B = score_pairs(self.verifier, anchors, positives, budget=self.budget)
         else:
@@ -180,20 +181,34 @@ class SimilarityMapVerifier(SuiteRunner):
             anchors_C=torch.tensor(batch.negative_anchors, dtype=torch.long, device=rows_B.device),
             every_BC=every_BC,
             rows_B=rows_B,
-            duplicates_BC=batch.positive_keys_B.unsqueeze(1) == keys_C.unsqueeze(0),
+            duplicates_BC=batch.positive_keys_B.unsqueeze(1) == keys_C[columns_BC],
+            negatives_a_rank=mean_rows(batch.negative_keys_C),
         )
 
+    def _columns(self, anchors_BD: Tensor, candidates: int) -> tuple[Tensor, Tensor]:
+        """Each anchor's candidates among those of all ranks, `(B, C)`, and where its positive stands in its row."""
+        device = anchors_BD.device
+        rows_B = first_row(anchors_BD) + torch.arange(len(anchors_BD), device=device)
+        if self.loss.others is None:
+            return torch.arange(candidates, device=device).expand(len(rows_B), -1), rows_B
+        if self.loss.needs == "positives":
+            candidates = sum(row_counts(anchors_BD))
+        steps_C = torch.arange(min(self.loss.others + 1, candidates), device=device)
+        return (rows_B.unsqueeze(1) + steps_C) % candidates, torch.zeros_like(rows_B)
+
     def _every(
-        self, anchors: TokenStates, positives: TokenStates, negatives: TokenStates
-    ) -> tuple[Tensor | None, Tensor]:
-        """Each anchor with the candidates of all ranks, if the loss wants that; and where its positive stands."""
-        device = anchors.pooled_BD.device
-        rows_B = first_row(anchors.pooled_BD) + torch.arange(len(anchors), device=device)
+        self, anchors: TokenStates, positives: TokenStates, negatives: TokenStates, columns_BC: Tensor
+    ) -> Tensor | None:
+        """Each anchor with its candidates of all ranks, if the loss wants that."""
         if self.loss.needs == "own":
-            return None, rows_B
+            return None
         roles = [positives, negatives] if self.loss.needs == "all" else [positives]
         candidates = joined([_gathered(states) for states in roles if world_size() > 1 or len(states)])
-        return score_all(self.verifier, anchors, candidates, self.budget), rows_B
+        if self.loss.others is None:
+            return score_all(self.verifier, anchors, candidates, self.budget)
+        pairs = [(row, column) for row, columns in enumerate(columns_BC.tolist()) for column in columns]
+        scores_P = score_pairs(self.verifier, anchors, candidates, pairs, budget=self.budget)
+        return scores_P.view(columns_BC.shape)
 
     def _spans(self, tokens: TokenBatch) -> list[tuple[int, int]]:
         if self.special_tokens:

@@ -79,7 +79,7 @@ def our_step(verifier: Verifier, anchors: TokenStates, candidates: TokenStates) 
     none = torch.zeros(0)
     rows_B = torch.arange(B)
     duplicates_BC = torch.zeros(every_BC.shape, dtype=torch.bool)
-    loss = Contrast()(PairScores(every_BC.diagonal(), none, none.long(), every_BC, rows_B, duplicates_BC))
+    loss = Contrast()(PairScores(every_BC.diagonal(), none, none.long(), every_BC, rows_B, duplicates_BC, 0.0))
     loss.backward()
     return float(loss.detach())
 

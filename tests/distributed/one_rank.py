@@ -1,7 +1,8 @@
 """What one of two ranks does in test_two_ranks: its half of the rows, and the mean of both ranks' gradients.
 
-    python one_rank.py RANK RANKS FOLDER MODEL
-FOLDER holds tiny/ (the backbone) and triplets.jsonl; the gradients go to FOLDER/MODEL_RANKS.pt.
+    python one_rank.py RANK RANKS FOLDER
+FOLDER holds tiny/ (the backbone) and triplets.jsonl; the gradients go to FOLDER/MODEL_RANKS.pt. All is computed in
+float64, where rounding hides nothing.
 """
 
 from __future__ import annotations
@@ -14,39 +15,52 @@ import torch
 import torch.distributed as dist
 
 from compret.data.collate import Collate
-from compret.losses import Binary
-from compret.nn.verifiers import MapTransformer, MaxSim
+from compret.losses import Binary, Contrast
+from compret.nn.verifiers import MapCNN, MapTransformer, MaxSim
 from compret.tasks import DualEncoder, SimilarityMapVerifier
 
 ROWS = 7
+MODELS = ("encoder", "maxsim", "cnn", "transformer", "binary", "some")
 
 
-def model(name: str, backbone: str) -> DualEncoder | SimilarityMapVerifier:
+def model(name: str, backbone: str, chunk_size: int | None) -> DualEncoder | SimilarityMapVerifier:
     torch.manual_seed(0)
     if name == "encoder":
-        return DualEncoder(backbone)
-    verifier = MaxSim() if name == "maxsim" else MapTransformer(16, 1, 2, 32, max_length=32)
-    return SimilarityMapVerifier(verifier, backbone, loss=Binary() if name == "binary" else None)
+        return DualEncoder(backbone, chunk_size=chunk_size)
+    verifiers = {"maxsim": MaxSim, "cnn": MapCNN}
+    verifier = verifiers[name]() if name in verifiers else MapTransformer(16, 1, 2, 32, max_length=32)
+    loss = {"binary": Binary(), "some": Contrast(candidates="own", others=4)}.get(name)
+    return SimilarityMapVerifier(verifier, backbone, loss=loss, retention=0.5, chunk_size=chunk_size)
 
 
-def main(rank: int, ranks: int, folder: Path, name: str) -> None:
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{folder / f'{name}_{ranks}'}", rank=rank, world_size=ranks)
-    task = model(name, str(folder / "tiny")).eval()
+def gradients(name: str, rank: int, ranks: int, folder: Path, chunk_size: int | None) -> dict[str, torch.Tensor]:
+    task = model(name, str(folder / "tiny"), chunk_size).eval().double()
+    if isinstance(task, SimilarityMapVerifier):
+        task.retention.untouched.double()
     rows = [json.loads(line) for line in (folder / "triplets.jsonl").read_text().splitlines()][: ROWS * 2]
     rows[3]["negative"] = None
     mine = rows[rank * len(rows) // ranks : (rank + 1) * len(rows) // ranks]
     batch = Collate(task.encoder.tokenizer, passes=2)(mine)
-    loss = task.contrast(batch) if isinstance(task, DualEncoder) else task.losses(batch)[0]
+    loss = task.contrast(batch) if isinstance(task, DualEncoder) else sum(task.losses(batch))
     loss.backward()
-    gradients = {n: p.grad.clone() for n, p in task.named_parameters() if p.grad is not None}
-    for gradient in gradients.values():
+    found = {n: p.grad.clone() for n, p in task.named_parameters() if p.grad is not None}
+    for gradient in found.values():
         dist.all_reduce(gradient)
         gradient /= ranks
-    if rank == 0:
-        torch.save(gradients, folder / f"{name}_{ranks}.pt")
+    return found
+
+
+def main(rank: int, ranks: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    torch.Tensor.float = torch.Tensor.double
+    dist.init_process_group("gloo", init_method=f"file://{folder / f'ranks_{ranks}'}", rank=rank, world_size=ranks)
+    for name in MODELS:
+        for kind, chunk_size in (("plain", None), ("cached", 4)):
+            found = gradients(name, rank, ranks, folder, chunk_size)
+            if rank == 0:
+                torch.save(found, folder / f"{name}_{kind}_{ranks}.pt")
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), sys.argv[4])
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

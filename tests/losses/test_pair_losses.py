@@ -26,6 +26,7 @@ def scores(duplicate: bool = False) -> PairScores:
         every_BC=every,
         rows_B=torch.arange(B),
         duplicates_BC=duplicates,
+        negatives_a_rank=len(ANCHORS),
     )
 
 
@@ -84,6 +85,6 @@ def test_a_batch_without_negatives_has_a_finite_loss(loss: PairLoss) -> None:
     assert given.every_BC is not None
     bare = PairScores(
         given.positives_B, none_of(given.negatives_C), none_of(given.anchors_C), given.every_BC[:, :B], given.rows_B,
-        given.duplicates_BC[:, :B],
+        given.duplicates_BC[:, :B], 0.0,
     )  # fmt: skip
     assert math.isfinite(value(loss, bare))

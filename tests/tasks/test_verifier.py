@@ -174,3 +174,16 @@ def test_mistakes_are_one_line(tiny: Path, tiny_encoder: TextEncoder, tmp_path: 
     assert retriever.index(["the dog"]).search([]) == []
     with pytest.raises(UserError, match=r"no verifier.json there"):
         TwoStageRetriever.from_pretrained(tmp_path)
+
+
+def test_a_loss_with_some_candidates_is_that_of_those_candidates(tiny: Path, triplets: Path) -> None:
+    """With as many others as there are it is the loss with all; with fewer, that of the next rows' positives."""
+    losses = {}
+    for others in (None, 2, 5, 50):
+        torch.manual_seed(0)
+        task = SimilarityMapVerifier(MaxSim(), str(tiny), loss=Contrast(candidates="own", others=others)).eval()
+        rows = [json.loads(line) for line in triplets.read_text().splitlines()[:6]]
+        losses[others] = task.losses(Collate(task.encoder.tokenizer)(rows))[0].item()
+    assert losses[50] == pytest.approx(losses[None], abs=1e-6)
+    assert losses[5] == pytest.approx(losses[None], abs=1e-6)
+    assert losses[2] < losses[None] - 1e-3
