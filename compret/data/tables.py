@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from compret.data.records import fingerprint, read_records
+from compret.data.reworded import PREFIX, reworded
 from compret.types import UserError
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def load_triplets(source: str) -> Dataset:
 
     Args:
         source: a file (CSV, TSV, JSON lines, Parquet), `pydoc:retrieval` or `pydoc:structneg` for the embedded data, a
-            folder saved by `datasets`, or a hub id with the split after a colon (`owner/name:train`).
+            folder saved by `datasets`, or a hub id with the split after a colon (`owner/name:train`). `reworded:`
+            before any of them makes triplets whose positives are reworded by rule.
             Rows of sentence1, sentence2 are identity rows: sentence1 is the anchor and the positive, sentence2 the
             negative, as the paper reads them. The hub's query and answer are read as anchor and positive.
 
@@ -46,6 +48,9 @@ def load_triplets(source: str) -> Dataset:
 
 
 def _open(source: str) -> Dataset:
+    if source.startswith(PREFIX):
+        inner = source.removeprefix(PREFIX)
+        return reworded(load_triplets(inner), inner)
     if source.startswith("pydoc:"):
         return _read_file(str(_pydoc_file(source)))
     path = Path(source).expanduser()
