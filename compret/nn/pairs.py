@@ -41,10 +41,10 @@ class TokenStates:
 
     def __getitem__(self, rows: Rows) -> TokenStates:
         """The texts of some rows, in their order."""
-        starts = self.starts
-        index = np.concatenate([np.arange(starts[r], starts[r] + self.lengths[r]) for r in rows])
+        starts, none = self.starts, np.empty(0, dtype=np.int64)
+        index = np.concatenate([none, *(np.arange(starts[r], starts[r] + self.lengths[r]) for r in rows)])
         lengths = tuple(self.lengths[r] for r in rows)
-        return TokenStates(_take(self.unit_TD, index), lengths, _take(self.pooled_BD, np.asarray(rows)))
+        return TokenStates(_take(self.unit_TD, index), lengths, _take(self.pooled_BD, np.asarray(rows, dtype=np.int64)))
 
     @cached_property
     def starts(self) -> list[int]:

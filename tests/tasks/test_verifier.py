@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from compret.data.collate import Collate
 from compret.evaluation.retriever import TwoStageRetriever
-from compret.losses import Binary, Contrast, Pairwise
+from compret.losses import Binary, Contrast, PairLoss, Pairwise
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import MapTransformer, MaxSim
 from compret.tasks import SimilarityMapVerifier
@@ -187,3 +187,12 @@ def test_a_loss_with_some_candidates_is_that_of_those_candidates(tiny: Path, tri
     assert losses[50] == pytest.approx(losses[None], abs=1e-6)
     assert losses[5] == pytest.approx(losses[None], abs=1e-6)
     assert losses[2] < losses[None] - 1e-3
+
+
+@pytest.mark.parametrize("loss", [Contrast(), Contrast(candidates="own", others=2), Pairwise(), Binary()])
+def test_a_batch_without_any_negative_has_a_loss(tiny: Path, rows: list[dict[str, Any]], loss: PairLoss) -> None:
+    """As a validation batch of questions and passages may be."""
+    task = SimilarityMapVerifier(MaxSim(), str(tiny), loss=loss)
+    value, _ = task.losses(batch_of(task, [{**row, "negative": None} for row in rows]))
+    assert torch.isfinite(value)
+    value.backward()
