@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 if TYPE_CHECKING:
     from torch import Tensor, device
 
 Kind = Literal["query", "document"]
+Row: TypeAlias = tuple[int, int]
+"""(source, row of the source)."""
 
 
 class UserError(Exception):
@@ -79,6 +81,8 @@ class TripletBatch:
     anchor_keys_B: Tensor
     positive_keys_B: Tensor
     negative_keys_C: Tensor
+    rows: tuple[Row, ...] = ()
+    """Where each of the B rows stands in the sources; empty for rows that come from none."""
 
     def __len__(self) -> int:
         return len(self.anchor_rows_B)
@@ -87,6 +91,11 @@ class TripletBatch:
     def tokens(self) -> int:
         """Cells that the backbone computes, padding included."""
         return sum(p.ids_BM.numel() for p in self.passes)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Tokens of each text without padding, in the order of the passes; on the host."""
+        return tuple(length for p in self.passes for length in p.lengths)
 
     def to(self, device: device | str, non_blocking: bool = False) -> TripletBatch:
         moved = {k: v.to(device, non_blocking=non_blocking) for k, v in self._tensors().items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ class Collate:
     multiple_of: int = 8
     """Widths are rounded up to it, and passes hold a multiple of it of texts where the batch allows."""
 
-    def __call__(self, rows: Sequence[Mapping[str, str | None]]) -> TripletBatch:
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> TripletBatch:
         """Tokenise, cut into passes and hash B rows; rows without a negative simply have none."""
         anchors = [str(row["anchor"]) for row in rows]
         positives = [str(row["positive"]) for row in rows]
@@ -52,6 +53,7 @@ class Collate:
             anchor_keys_B=_keys(anchors),
             positive_keys_B=_keys(positives),
             negative_keys_C=_keys(negatives),
+            rows=tuple(row["row"] for row in rows if "row" in row),
         )
 
     def _passes(self, ids: Ids) -> tuple[tuple[TokenBatch, ...], torch.Tensor]:

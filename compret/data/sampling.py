@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from compret.types import UserError
-
-Row: TypeAlias = tuple[int, int]
-"""(source, row of the source)."""
+from compret.types import Row, UserError
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from compret.data.collate import Collate, text_key
-from compret.data.sampling import MixedBatchSampler, Place, Row
+from compret.data.sampling import MixedBatchSampler, Place
 from compret.data.suites import Suite, check_names, suite_loader
 from compret.data.tables import load_triplets
 from compret.distributed import rank, world_size
-from compret.types import TripletBatch, UserError
+from compret.types import Row, TripletBatch, UserError
 
 if TYPE_CHECKING:
     from datasets import Dataset as ArrowTable
@@ -111,6 +111,10 @@ class Triplets(LightningDataModule):
         """Hash of the rows of each source."""
         return {source.name: source.fingerprint for source in self.sources}
 
+    def read(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """Rows as a person looks them up: source by name, number of the row in it (from 0), texts."""
+        return [{"source": self.files[s], "row": n, **self.sources[s].rows([n])[0]} for s, n in rows]
+
     def train_dataloader(self) -> ResumableLoader:
         keys = [source.keys[rows] for source, rows in zip(self.sources, self._train, strict=True)]
         weights = self.weights or [float(len(k)) for k in keys]
@@ -197,7 +201,7 @@ class TripletSource:
 
 
 class TripletRows(Dataset[dict[str, Any]]):
-    """Rows of several sources, fetched a batch at a time."""
+    """Rows of several sources, fetched a batch at a time; `row` says where each stands in its source."""
 
     def __init__(self, sources: Sequence[TripletSource], rows: Sequence[NDArray[np.int64]]) -> None:
         self.sources, self.row_numbers = sources, rows
@@ -211,8 +215,9 @@ class TripletRows(Dataset[dict[str, Any]]):
             places[source].append(place)
         fetched: dict[int, Mapping[str, Any]] = {}
         for source, where in places.items():
-            numbers = self.row_numbers[source][[rows[place][1] for place in where]]
-            fetched.update(zip(where, self.sources[source].rows(numbers.tolist()), strict=True))
+            numbers = self.row_numbers[source][[rows[place][1] for place in where]].tolist()
+            for place, number, row in zip(where, numbers, self.sources[source].rows(numbers), strict=True):
+                fetched[place] = {**row, "row": (source, number)}
         return [dict(fetched[place]) for place in range(len(rows))]
 
 

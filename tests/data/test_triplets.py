@@ -170,6 +170,21 @@ def test_rows_of_several_sources_come_in_the_order_asked_for(tmp_path: Path) -> 
     assert [rows[row] for row in wanted] == found
 
 
+def test_a_batch_knows_its_rows_in_the_sources(make: Make, tmp_path: Path) -> None:
+    files = [numbered(tmp_path / "a.jsonl", 40), numbered(tmp_path / "b.jsonl", 20, 2)]
+    data = make(files, holdout=0.3, random_negatives=True)
+    sources = [[json.loads(line) for line in Path(file).read_text().splitlines()] for file in files]
+    for batch in data.train_dataloader():
+        moved = batch.to("cpu")
+        assert len(moved.rows) == len(batch)
+        read = data.read(moved.rows)
+        assert [text_key(row["anchor"]) for row in read] == batch.anchor_keys_B.tolist()
+        assert [text_key(row["positive"]) for row in read] == batch.positive_keys_B.tolist()
+        assert [text_key(row["negative"]) for row in read] == batch.negative_keys_C.tolist()
+        assert [row["source"] for row in read] == [files[source] for source, _ in moved.rows]
+        assert [row["positive"] for row in read] == [sources[s][n]["positive"] for s, n in moved.rows]
+
+
 @pytest.mark.parametrize(
     ("weights", "share"), [(None, 40 / 60), ([1.0, 1.0], 0.5), ([0.2, 0.6], 0.25), ([0.0, 2.0], 0.0)]
 )
