@@ -20,6 +20,7 @@ import compret.data
 import compret.tasks
 from compret.callbacks.checkpoint import LastCheckpoint
 from compret.callbacks.export import Export
+from compret.callbacks.monitors import Throughput
 from compret.nn.backbone import MINILM
 from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
 from compret.types import UserError
@@ -198,14 +199,14 @@ class CompretCLI(LightningCLI):
         return super().instantiate_trainer(**kwargs)
 
     def _callbacks(self, folder: Path) -> list[Callback]:
-        """Checkpoints and the export when fitting; a bar that suits terminals and log files."""
+        """Checkpoints, monitors and the export when fitting; a bar that suits terminals and log files."""
         options = self._get(self.config_init, "trainer")
         given = options.get("callbacks") or []
         extra: list[Callback] = []
         if options.get("enable_progress_bar") is not False:
             extra.append(TQDMProgressBar(refresh_rate=10))
         if self.subcommand == "fit" and options.get("logger") is not False:
-            extra.append(LearningRateMonitor("step"))
+            extra += [LearningRateMonitor("step"), Throughput()]
         if self.subcommand == "fit" and options.get("enable_checkpointing") is not False:
             _make(folder)
             extra += [Export(folder / "export"), LastCheckpoint(folder, self._get(self.config, "checkpoint_every"))]

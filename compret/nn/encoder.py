@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from compret.nn.backbone import MINILM, Pooling, load_backbone, position_limit
 from compret.nn.dropout import use_fast_dropout
+from compret.nn.flops import Size, transformer_size
 from compret.nn.linear import use_onednn
 from compret.nn.tokenizer import TextTokenizer
 from compret.types import Encoded, TokenBatch, UserError
@@ -90,6 +91,11 @@ class TextEncoder(nn.Module):
     def width(self) -> int:
         """D, the width of token states and pooled vectors."""
         return int(self.backbone.config.hidden_size)
+
+    @property
+    def size(self) -> Size:
+        """What its cost follows from."""
+        return transformer_size(self.backbone)
 
     @property
     def device(self) -> torch.device:
