@@ -20,6 +20,7 @@ import compret.data
 import compret.tasks
 from compret.callbacks.checkpoint import LastCheckpoint
 from compret.callbacks.export import Export
+from compret.callbacks.finite import FiniteLoss
 from compret.callbacks.monitors import Throughput
 from compret.nn.backbone import MINILM
 from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
@@ -207,6 +208,8 @@ class CompretCLI(LightningCLI):
             extra.append(TQDMProgressBar(refresh_rate=10))
         if self.subcommand == "fit" and options.get("logger") is not False:
             extra += [LearningRateMonitor("step"), Throughput()]
+        if self.subcommand == "fit":
+            extra.append(FiniteLoss())
         if self.subcommand == "fit" and options.get("enable_checkpointing") is not False:
             _make(folder)
             extra += [Export(folder / "export"), LastCheckpoint(folder, self._get(self.config, "checkpoint_every"))]

@@ -1,0 +1,24 @@
+"""`compret` with a DualEncoder whose third loss is no number on the second rank."""
+
+from __future__ import annotations
+
+import sys
+
+from torch import Tensor
+
+from compret.__main__ import main
+from compret.distributed import rank
+from compret.tasks import DualEncoder
+from compret.types import TripletBatch
+
+contrast = DualEncoder.contrast
+
+
+def spoilt(task: DualEncoder, batch: TripletBatch) -> Tensor:
+    loss = contrast(task, batch)
+    return loss * float("nan") if rank() == 1 and task.trainer.global_step == 2 else loss
+
+
+if __name__ == "__main__":
+    DualEncoder.contrast = spoilt  # type: ignore[method-assign]
+    sys.exit(main())
