@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import warnings
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 import torch
 from jsonargparse import ActionConfigFile
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
@@ -18,7 +20,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import compret.data
 import compret.tasks
-from compret.callbacks.checkpoint import LastCheckpoint
+from compret.callbacks.checkpoint import LastCheckpoint, WholeFiles
 from compret.callbacks.export import Export
 from compret.callbacks.finite import FiniteLoss
 from compret.callbacks.monitors import Throughput
@@ -79,11 +81,17 @@ def run(arguments: Sequence[str]) -> int:
 
 def _users_mistake(error: BaseException | None) -> UserError | None:
     """The mistake behind an error, if there is one: jsonargparse wraps what a class raises when it is built."""
-    while error is not None and not isinstance(error, UserError | MisconfigurationException):
+    while error is not None and not (isinstance(error, UserError | MisconfigurationException) or _is_full_disk(error)):
         error = error.__cause__
     if isinstance(error, MisconfigurationException):
         return UserError(" ".join(str(error).split()))
-    return error
+    if isinstance(error, OSError):
+        return UserError(f"{error.filename or 'a file'}: cannot be written ({error.strerror}); make space")
+    return error if isinstance(error, UserError) else None
+
+
+def _is_full_disk(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class FindConfig(ActionConfigFile):
@@ -197,7 +205,10 @@ class CompretCLI(LightningCLI):
             *(options.get("callbacks") or []),
             *self._callbacks(root / "checkpoints" / name / version),
         ]
-        return super().instantiate_trainer(**kwargs)
+        trainer = super().instantiate_trainer(**kwargs)
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+            trainer.strategy.checkpoint_io = WholeFiles()
+        return trainer
 
     def _callbacks(self, folder: Path) -> list[Callback]:
         """Checkpoints, monitors and the export when fitting; a bar that suits terminals and log files."""

@@ -1,11 +1,17 @@
-"""last.ckpt: every so many steps, so that a killed run loses little, and when training ends."""
+"""last.ckpt, every so many steps and at the end, so that a killed run loses little; and how checkpoints are written."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO, Any
 
+import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+
+from compret.evaluation.results import atomic_path
+from compret.types import UserError
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -23,3 +29,41 @@ class LastCheckpoint(ModelCheckpoint):
         super().on_train_end(trainer, pl_module)
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(Path(str(self.dirpath)) / "last.ckpt")
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Saves each checkpoint under another name beside its own and moves it when it is whole.
+
+    Lightning writes to the folder of temporary files instead and copies from there, over the checkpoint before, if that
+    is another disk. URLs are left to Lightning.
+    """
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Save a checkpoint.
+
+        Raises:
+            UserError: it cannot be written; what stood there before still does.
+        """
+        if "://" in str(path) or storage_options is not None:
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
+        try:
+            with atomic_path(Path(path)) as temporary, temporary.open("wb") as file:
+                _save(checkpoint, file)
+        except UserError as error:
+            raise UserError(f"{error}; make space and {_then(Path(path).parent)}") from error
+
+
+def _then(folder: Path) -> str:
+    """How to go on from the newest checkpoint of a folder."""
+    saved = sorted(folder.glob("*.ckpt"), key=lambda path: path.stat().st_mtime)
+    return f"go on with --ckpt_path {saved[-1]}" if saved else "start again"
+
+
+def _save(checkpoint: dict[str, Any], file: IO[bytes]) -> None:
+    try:
+        torch.save(checkpoint, file)
+    except RuntimeError as error:  # torch says that a count of bytes is wrong; why it is, stands behind
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise

@@ -12,12 +12,17 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
 from compret.evaluation.retriever import save_verifier
+from compret.types import UserError
 
 log = logging.getLogger(__name__)
+_AGAIN = "make space, and the same command with --ckpt_path .../last.ckpt writes it"
 
 
 class Export(Callback):
     """Writes the last weights and README.md into `folder`; the folder appears only when it is whole.
+
+    They are those of last.ckpt, also where validation chose a best.ckpt, whose weights every command takes with
+    `--ckpt_path`.
 
     Args:
         folder: where the export goes; an older one there is replaced.
@@ -32,13 +37,24 @@ class Export(Callback):
             return
         unfinished = self.folder.with_name(self.folder.name + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
-        pl_module.encoder.save(unfinished)  # type: ignore[union-attr, operator]
-        if hasattr(pl_module, "verifier"):
-            save_verifier(unfinished, pl_module.verifier, pl_module.special_tokens, pl_module.calibration)  # type: ignore[arg-type]
-        (unfinished / "README.md").write_text(model_card(trainer, pl_module), encoding="utf-8")
-        shutil.rmtree(self.folder, ignore_errors=True)
-        unfinished.rename(self.folder)
+        try:
+            _write(unfinished, trainer, pl_module)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            unfinished.rename(self.folder)
+        except Exception as error:
+            shutil.rmtree(unfinished, ignore_errors=True)
+            # safetensors and tokenizers, written in Rust, raise errors of their own for what the system refused
+            if isinstance(error, OSError) or "(os error " in str(error):
+                raise UserError(f"{self.folder}: the export cannot be written ({error}); {_AGAIN}") from error
+            raise
         log.info("export: %s", self.folder)
+
+
+def _write(folder: Path, trainer: Trainer, module: Any) -> None:
+    module.encoder.save(folder)
+    if hasattr(module, "verifier"):
+        save_verifier(folder, module.verifier, module.special_tokens, module.calibration)
+    (folder / "README.md").write_text(model_card(trainer, module), encoding="utf-8")
 
 
 def model_card(trainer: Trainer, module: Any) -> str:
