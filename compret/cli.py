@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from jsonargparse import ActionConfigFile
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
@@ -25,7 +24,8 @@ from compret.callbacks.export import Export
 from compret.callbacks.finite import FiniteLoss
 from compret.callbacks.monitors import Throughput
 from compret.nn.backbone import MINILM
-from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
+from compret.tasks.stored import READ_SHARDS, stored_model
+from compret.tasks.suites import SuiteRunner
 from compret.types import UserError
 
 DEFAULT_DATA = {
@@ -159,7 +159,7 @@ class CompretCLI(LightningCLI):
         path = config.get("ckpt_path")
         if not path or path in ("best", "last", "hpc", "registry"):
             return
-        model, stored = config["model"], _stored(path)
+        model, stored = config["model"], stored_model(Path(path))
         if stored["class"].rpartition(".")[2] != model.class_path.rpartition(".")[2]:
             self._take_class(stored)
             model = self.config[self.config.subcommand]["model"]
@@ -208,6 +208,12 @@ class CompretCLI(LightningCLI):
         trainer = super().instantiate_trainer(**kwargs)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeFiles()
+        path = self._get(self.config_init, "ckpt_path")
+        if path and Path(path).is_dir() and not isinstance(trainer.strategy, READ_SHARDS):
+            raise UserError(
+                f"--ckpt_path {path}: sharded, for --trainer.strategy fsdp; to make one file of it: "
+                f"python -m lightning.pytorch.utilities.consolidate_checkpoint {path}"
+            )
         return trainer
 
     def _callbacks(self, folder: Path) -> list[Callback]:
@@ -244,18 +250,6 @@ def next_version(root: Path, name: str) -> str:
 def _set(options: dict[str, Any]) -> dict[str, Any]:
     """The options that are not at their defaults."""
     return {k: v for k, v in options.items() if v is not None and not (k == "backbone" and v == MINILM)}
-
-
-def _stored(path: str) -> dict[str, Any]:
-    """What a checkpoint says of its model: class and recipe."""
-    if not Path(path).is_file():
-        raise UserError(f"--ckpt_path {path}: no such file")
-    try:
-        checkpoint = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
-        stored = dict(checkpoint[CHECKPOINT_KEY])
-        return {"class": stored["class"], "recipe": dict(stored["recipe"])}
-    except (KeyError, TypeError, RuntimeError, OSError, ValueError) as error:
-        raise UserError(f"--ckpt_path {path}: not a checkpoint of compret ({type(error).__name__})") from error
 
 
 def _make(folder: Path) -> None:

@@ -1,7 +1,8 @@
-"""The only file that knows ranks: world size, shards, gathering with and without gradients."""
+"""The only file that knows ranks: world size, shards, gathering with and without gradients, sharded checkpoints."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -63,6 +64,21 @@ def gather_objects(value: T) -> list[T]:
     values: list[T | None] = [None] * world_size()
     dist.all_gather_object(values, value)
     return [v for v in values if v is not None]
+
+
+def incomplete_files(folder: Path) -> list[Path]:
+    """The files of a sharded checkpoint that are missing or shorter than its `.metadata` says.
+
+    Raises:
+        OSError, pickle.UnpicklingError, EOFError: `.metadata` cannot be read.
+    """
+    from torch.distributed.checkpoint import FileSystemReader
+
+    ends: dict[Path, int] = {}
+    for part in FileSystemReader(folder).read_metadata().storage_data.values():
+        path = folder / part.relative_path
+        ends[path] = max(ends.get(path, 0), part.offset + part.length)
+    return sorted(path for path, end in ends.items() if not path.is_file() or path.stat().st_size < end)
 
 
 class _Gather(torch.autograd.Function):

@@ -147,6 +147,7 @@ def bad_inputs(tmp: Path, tiny: Path, beir: Path) -> dict[str, tuple[list[object
         "label.jsonl": '{"anchor": "a", "candidate": "b", "label": 1}\n{"anchor": "a", "candidate": "b", "label": 2}\n',
         "taken": "a file where a folder should go",
         "not.ckpt": "no checkpoint",
+        "empty.ckpt": "",
     }
     for name, text in files.items():
         (tmp / name).write_text(text)
@@ -189,6 +190,8 @@ def bad_inputs(tmp: Path, tiny: Path, beir: Path) -> dict[str, tuple[list[object
             "--ckpt_path none.ckpt: no such file",
         ),
         "bad checkpoint": ([*test, "--data.source", beir, "--ckpt_path", "not.ckpt"], "not.ckpt: not a checkpoint"),
+        "empty checkpoint": ([*fit, "--ckpt_path", "empty.ckpt"], "empty.ckpt: the file is empty"),
+        "checkpoint folder": ([*fit, "--ckpt_path", "nomodel"], "nomodel: a folder without .metadata"),
         "weights": (
             [*fit, "--data.weights", "[1,2]", "--data.files", "[a.jsonl]"],
             "data.weights: 2 weights for 1 files",
@@ -199,7 +202,8 @@ def bad_inputs(tmp: Path, tiny: Path, beir: Path) -> dict[str, tuple[list[object
 
 MISTAKES = (
     "missing column, missing value, empty file, broken line, no file, label, unknown qrel, id twice, no model, no hub, "
-    "no hub data, no dataset, unwritable, no config, no checkpoint, bad checkpoint, weights, no accelerator"
+    "no hub data, no dataset, unwritable, no config, no checkpoint, bad checkpoint, empty checkpoint, "
+    "checkpoint folder, weights, no accelerator"
 ).split(", ")
 
 

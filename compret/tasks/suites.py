@@ -55,7 +55,12 @@ class SuiteRunner(LightningModule):
         checkpoint[CHECKPOINT_KEY] = {"class": kind, "recipe": self.recipe, "config": self.config_text}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse the weights of another model in one line, before torch lists every tensor."""
+        """Refuse the weights of another model in one line, before torch lists every tensor.
+
+        Strategies that shard the model load its weights by themselves and leave none here.
+        """
+        if "state_dict" not in checkpoint:
+            return
         ours = {name: tensor.shape for name, tensor in self.state_dict().items()}
         theirs = {name: tensor.shape for name, tensor in checkpoint["state_dict"].items()}
         if ours != theirs:

@@ -226,7 +226,7 @@ class SimilarityMapVerifier(SuiteRunner):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         stored = checkpoint.get(CHECKPOINT_KEY, {})
-        if not any(name.startswith("encoder.") for name in checkpoint["state_dict"]):
+        if "state_dict" in checkpoint and not any(name.startswith("encoder.") for name in checkpoint["state_dict"]):
             if stored.get("revision") != self.encoder.revision:
                 trained_on = f"{stored.get('recipe', {}).get('backbone')} ({stored.get('revision')})"
                 raise UserError(
