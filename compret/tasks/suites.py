@@ -87,8 +87,8 @@ class SuiteRunner(LightningModule):
         results = self.bench.results(run_meta(self))
         self.log_dict(results.flat())
         _tell(results)
+        folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)  # asked of rank 0 by all
         if rank() == 0 and not getattr(self.trainer, "fast_dev_run", False):
-            folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)
             results.write(folder)
             log.info("results: %s", folder / "results.json")
 
