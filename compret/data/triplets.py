@@ -125,6 +125,11 @@ class Triplets(LightningDataModule):
             keys, weights, self.batch_size, self.seed, rank(), world_size(), self.allow_duplicates
         )
         sampler.place = self._place
+        if self._place.rows != self._place.batches * sampler.global_batch:
+            rows = self._place.rows / self._place.batches
+            log.warning(
+                "resumed with %d rows a step, before %g: the loss curve will differ", sampler.global_batch, rows
+            )
         self._sampler = sampler
         return ResumableLoader(
             TripletRows(self.sources, self._train),

@@ -329,3 +329,19 @@ def test_a_source_that_is_held_out_whole_is_told(make: Make, tmp_path: Path) -> 
         make(files, holdout=0.1, weights=[1.0, 1.0]).train_dataloader()
     for weights in (None, [1.0, 0.0]):
         assert len(make(files, holdout=0.1, weights=weights).train_dataloader()) > 0
+
+
+def test_a_run_resumed_with_other_batches_says_so_and_goes_on(
+    make: Make, triplets: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = make([str(triplets)], batch_size=4, holdout=0.0)
+    list(itertools.islice(epochs_of(data.train_dataloader()), 5))
+    state = json.loads(json.dumps(data.state_dict()))
+    for batch_size, told in ((4, False), (8, True)):
+        resumed = make([str(triplets)], batch_size=batch_size, holdout=0.0)
+        resumed.load_state_dict(state)
+        caplog.clear()
+        loader = resumed.train_dataloader()
+        assert ("resumed with 8 rows a step, before 4" in caplog.text) == told
+        assert len(loader) == 5 + (59 - 20) // batch_size
+        assert sum(len(batch) for batch in loader) == (59 - 20) // batch_size * batch_size
