@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 import torch.distributed as dist
+from numpy.typing import NDArray
 from torch import Tensor
 
 T = TypeVar("T")
@@ -20,9 +23,20 @@ def rank() -> int:
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
-def shard(count: int) -> slice:
-    """This rank's share of `count` items that are sorted by cost: every world-size-th one, none twice, none left."""
-    return slice(rank(), count, world_size())
+def dealt(items: Sequence[T]) -> Sequence[T]:
+    """This rank's share of items that are sorted by cost: every world-size-th one, none twice, none left."""
+    return items[rank() :: world_size()]
+
+
+def gather_dealt(rows_BX: Tensor, places: Sequence[NDArray[np.int64]]) -> tuple[NDArray[np.int64], Tensor]:
+    """All ranks' rows, and where each belongs.
+
+    Args:
+        rows_BX: this rank's rows, those of `dealt(places)` laid end to end; none where it was dealt none.
+        places: for each item that was dealt to a rank, the places of its rows.
+    """
+    by_rank = [part for start in range(world_size()) for part in places[start :: world_size()]]
+    return np.concatenate([np.empty(0, dtype=np.int64), *by_rank]), gather_rows(rows_BX)
 
 
 def gather_rows(rows_BX: Tensor) -> Tensor:

@@ -126,10 +126,8 @@ class Triplets(LightningDataModule):
         )
         sampler.place = self._place
         if self._place.rows != self._place.batches * sampler.global_batch:
-            rows = self._place.rows / self._place.batches
-            log.warning(
-                "resumed with %d rows a step, before %g: the loss curve will differ", sampler.global_batch, rows
-            )
+            before = self._place.rows / self._place.batches
+            log.warning("resumed with %d rows a step, before %g: the loss will differ", sampler.global_batch, before)
         self._sampler = sampler
         return ResumableLoader(
             TripletRows(self.sources, self._train),

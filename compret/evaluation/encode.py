@@ -1,10 +1,11 @@
-"""Texts to vectors, each text once: sorted by length, cut by a token budget, sharded over ranks, gathered in order."""
+"""Texts to vectors, each text once: sorted by length, cut by a token budget, dealt to ranks, gathered."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from compret.distributed import gather_rows, rank, shard
+from compret.distributed import dealt, gather_dealt, rank, world_size
+from compret.evaluation.store import MEMORY, VectorStore
 from compret.nn.encoder import TextEncoder
-from compret.types import Kind, Tokenized
+from compret.types import Encoded, Kind, Tokenized
 
 CPU_TOKENS_A_PASS = 2048
 """Token cells of one pass on a CPU: their hidden states stay in its caches."""
@@ -22,50 +24,80 @@ TOKENS_A_PASS = 1 << 16
 """Token cells of one pass elsewhere: enough work to fill a GPU."""
 
 
+_PASSES_A_ROUND = 4
+"""Passes of each rank between two exchanges with the others."""
+Places: TypeAlias = NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class Vectors:
-    """Unit vectors of N texts, and what was done to the texts on the way."""
+    """Unit vectors of N texts, and what was done to the texts on the way; equal texts share theirs."""
 
-    unit_ND: Tensor
-    """float32, `(N, D)`, on the encoder's device, norm 1."""
+    store: VectorStore
+    """Of the different texts."""
+    rows_N: Places
+    """Where each text's vector stands."""
     truncated: int
     """Different texts that lost their end to the length limit."""
     empty: int
     """Texts without a character; they are encoded like any other."""
 
+    def __len__(self) -> int:
+        return len(self.rows_N)
 
-def encode(encoder: TextEncoder, texts: Sequence[str], kind: Kind, progress: str = "") -> Vectors:
-    """Pooled vectors of N texts, normalised, in their order; equal texts are encoded once.
+    def __getitem__(self, texts: Places) -> Tensor:
+        """float32, `(B, D)`, on the encoder's device, norm 1."""
+        return self.store[self.rows_N[texts]]
+
+    @property
+    def unit_ND(self) -> Tensor:
+        """Those of all texts, in memory."""
+        return self.store[self.rows_N]
+
+
+def encode(encoder: TextEncoder, texts: Sequence[str], kind: Kind, progress: str = "", memory: int = MEMORY) -> Vectors:
+    """Pooled vectors of N texts, normalised, in their order; equal texts are encoded once, and on one rank alone.
 
     Args:
         progress: name of the progress bar; none is shown if empty.
+        memory: bytes of vectors above which they go to a temporary file.
     """
     unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-    rows_N = torch.tensor([unique[text] for text in texts], dtype=torch.long)
+    rows_N = np.array([unique[text] for text in texts], dtype=np.int64)
     tokenized = encoder.tokenizer(list(unique), kind)
-    with evaluating(encoder):
-        unit_UD = torch.nn.functional.normalize(_encode_unique(encoder, tokenized, progress), dim=-1)
-    empty = sum(not text.strip() for text in texts)
-    return Vectors(unit_UD[rows_N.to(unit_UD.device)], tokenized.truncated, empty)
+    store = VectorStore(len(unique), encoder.width, encoder.device, memory)
+    for places, encoded in encoded_rounds(encoder, tokenized, progress):
+        pooled = [torch.empty((0, encoder.width), device=encoder.device), *(e.pooled_BD for e in encoded)]
+        where, rows_BD = gather_dealt(torch.cat(pooled), places)
+        store[where] = torch.nn.functional.normalize(rows_BD, dim=-1)
+    return Vectors(store, rows_N, tokenized.truncated, sum(not text.strip() for text in texts))
 
 
-@torch.inference_mode()
-def _encode_unique(encoder: TextEncoder, tokenized: Tokenized, progress: str) -> Tensor:
-    """This rank's share in passes, then all ranks' shares in the order of the texts, `(U, D)` float32."""
+def encoded_rounds(
+    encoder: TextEncoder, tokenized: Tokenized, progress: str = ""
+) -> Iterator[tuple[list[Places], list[Encoded]]]:
+    """The texts of some passes, and what this rank's share of those passes gives; in rounds, the same on all ranks.
+
+    A pass holds the same texts whatever the number of ranks, so that its numbers are the same to the last bit.
+    """
     lengths = np.array([len(text) for text in tokenized.ids], dtype=np.int64)
     order = np.argsort(-lengths, kind="stable")
-    mine = order[shard(len(order))]
-    pooled = torch.empty((len(mine), encoder.width), dtype=torch.float32, device=encoder.device)
-    bar = tqdm(total=int(lengths[mine].sum()), desc=progress, unit="tok", unit_scale=True, leave=False)
-    bar.disable = bar.disable or not progress or rank() > 0
-    for rows in budgeted(lengths[mine], tokens_a_pass(encoder)):
-        batch = encoder.tokenizer.pad([tokenized.ids[i] for i in mine[rows]])
-        pooled[rows] = encoder(batch.to(encoder.device)).pooled_BD
-        bar.update(int(lengths[mine[rows]].sum()))
+    passes = [order[rows] for rows in budgeted(lengths[order], tokens_a_pass(encoder))]
+    bar = progress_bar(int(lengths.sum()), progress, "tok")
+    for start in range(0, len(passes), _PASSES_A_ROUND * world_size()):
+        places = passes[start : start + _PASSES_A_ROUND * world_size()]
+        padded = (encoder.tokenizer.pad([tokenized.ids[i] for i in rows]) for rows in dealt(places))
+        with evaluating(encoder), torch.inference_mode():
+            encoded = [encoder(batch.to(encoder.device)) for batch in padded]
+        yield places, encoded
+        bar.update(sum(int(lengths[rows].sum()) for rows in places))
     bar.close()
-    gathered = gather_rows(pooled)
-    places = gather_rows(torch.from_numpy(mine).to(encoder.device))
-    return torch.empty_like(gathered).index_copy_(0, places, gathered)
+
+
+def progress_bar(total: int, name: str, unit: str) -> Any:
+    """A bar on the first rank's terminal; none in a log file, and none without a name."""
+    hidden = True if not name or rank() > 0 else None  # None: where there is no terminal
+    return tqdm(total=total, desc=name, unit=unit, unit_scale=unit == "tok", leave=False, disable=hidden)
 
 
 @contextmanager

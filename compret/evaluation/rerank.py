@@ -7,9 +7,9 @@ import time
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
 
-from compret.distributed import rank
+from compret.distributed import dealt, gather_dealt, world_size
+from compret.evaluation.encode import progress_bar
 from compret.evaluation.results import NearMissResult, RecallStage, RetrievalResult
 from compret.evaluation.retrieve import Ranking, count_texts, rank_documents
 from compret.evaluation.separate import near_miss_result
@@ -19,6 +19,9 @@ from compret.nn.encoder import TextEncoder
 from compret.nn.pairs import score_all, score_pairs
 from compret.nn.verifiers import Verifier
 from compret.types import NearMissSet, RetrievalSet
+
+_PAIRS = 1024
+"""Pairs that a rank scores at a time; the same ones whatever the number of ranks."""
 
 
 def evaluate_two_stages(
@@ -54,16 +57,17 @@ def rerank(
     verifier: Verifier, queries: TokenIndex, documents: TokenIndex, recalled: Ranking, progress: str = ""
 ) -> Ranking:
     """The recalled documents of each query by falling verifier score, then by id; documents are not encoded again."""
-    scores_QK = torch.empty_like(recalled.scores_QK)
     rows_QK = recalled.rows_QK.sort(dim=1).values
-    bar = tqdm(total=len(rows_QK), desc=f"{progress} rerank", unit="query", leave=False)
-    bar.disable = bar.disable or not progress or rank() > 0
-    device = scores_QK.device
-    for query, rows in enumerate(rows_QK.cpu().numpy()):
-        found = documents[recalled.by_id[rows].tolist()].to(device)
-        scores_QK[query] = score_all(verifier, queries[[query]].to(device), found)[0]
-        bar.update()
+    device, asked = rows_QK.device, list(range(len(rows_QK)))
+    bar = progress_bar(len(asked), progress and f"{progress} rerank", "query")
+    mine = [recalled.scores_QK[:0]]
+    for query in dealt(asked):
+        found = documents[recalled.by_id[rows_QK[query].cpu().numpy()].tolist()].to(device)
+        mine.append(score_all(verifier, queries[[query]].to(device), found))
+        bar.update(world_size())
     bar.close()
+    where, scores = gather_dealt(torch.cat(mine), [np.array([query]) for query in asked])
+    scores_QK = torch.empty_like(scores).index_copy(0, torch.from_numpy(where).to(device), scores)
     best = scores_QK.sort(dim=1, descending=True, stable=True)
     return Ranking(best.values, rows_QK.gather(1, best.indices), recalled.by_id)
 
@@ -85,7 +89,14 @@ def verifier_scores(
     """The verifier's score of each pair, `(P,)`, the anchor as query; and counts of the texts."""
     texts = encode_tokens(encoder, [*data.anchors, *data.candidates], "query", special_tokens, data.name)
     pairs = len(data.anchors)
-    rows = list(zip(texts.rows_N[:pairs], texts.rows_N[pairs:], strict=True))
-    scores_P = score_pairs(verifier, texts.states, texts.states, rows, encoder.device)
+    rows = np.array([texts.rows_N[:pairs], texts.rows_N[pairs:]]).T
+    lengths = np.array(texts.states.lengths)[rows]
+    order = np.lexsort((lengths[:, 0], lengths.prod(1)))
+    blocks = [order[start : start + _PAIRS] for start in range(0, pairs, _PAIRS)]
+    mine = [torch.zeros(0, device=encoder.device)]
+    for block in dealt(blocks):
+        mine.append(score_pairs(verifier, texts.states, texts.states, rows[block].tolist(), encoder.device))
+    where, scores = gather_dealt(torch.cat(mine), blocks)
+    scores_P = torch.empty_like(scores).index_copy(0, torch.from_numpy(where).to(scores.device), scores)
     counts = {"pairs": pairs, "empty_texts": texts.empty, "truncated_texts": texts.truncated}
     return scores_P.double().cpu().numpy(), counts

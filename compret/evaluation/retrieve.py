@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from compret.distributed import dealt, gather_dealt, gather_objects
 from compret.evaluation.encode import encode
 from compret.evaluation.results import RetrievalResult
 from compret.metrics.ranking import ranking_scores
@@ -20,8 +21,18 @@ from compret.types import RetrievalSet
 
 DEPTH = 100
 """Documents kept a query: what MAP@100 and recall@100 need."""
+DOCUMENTS = 1 << 17
+"""Documents whose vectors are held at a time: 192 MiB at width 384."""
 _SCORE_CELLS = 1 << 25
 """Scores held at a time: 128 MiB."""
+Best: TypeAlias = tuple[Tensor, Tensor]
+"""Scores of some queries' best documents and the places of those, `(Q, K)` each."""
+
+
+class Rows(Protocol):
+    """Vectors by their numbers, `(B, D)`."""
+
+    def __getitem__(self, rows: NDArray[np.int64], /) -> Tensor: ...
 
 
 class Counted(Protocol):
@@ -62,7 +73,7 @@ def evaluate_retrieval(encoder: TextEncoder, data: RetrievalSet, graded: bool = 
     documents = encode(encoder, data.documents, "document", f"{data.name} documents")
     queries = encode(encoder, data.queries, "query", f"{data.name} queries")
     encoded = time.perf_counter()
-    run = rank_documents(queries.unit_ND, documents.unit_ND, data.document_ids).run(data)
+    run = rank_documents(queries.unit_ND, documents, data.document_ids).run(data)
     scores = ranking_scores(run, data.qrels, graded=graded)
     seconds = {"encode": encoded - start, "search": time.perf_counter() - encoded}
     counts = count_texts(data, documents, queries)
@@ -79,18 +90,56 @@ def count_texts(data: RetrievalSet, documents: Counted, queries: Counted) -> dic
     }
 
 
-def rank_documents(queries_QD: Tensor, documents_ND: Tensor, ids: Sequence[str], depth: int = DEPTH) -> Ranking:
-    """The best documents of each query by cosine: score falling, then id rising.
+def rank_documents(
+    queries_QD: Tensor, documents: Rows, ids: Sequence[str], depth: int = DEPTH, block: int = DOCUMENTS
+) -> Ranking:
+    """The best documents of each query by cosine: score falling, then id rising. Ranks share the queries.
 
     Args:
+        documents: N unit vectors; a `(N, D)` tensor, or what gives some of them by their numbers.
         ids: N document ids.
+        block: documents held at a time; it changes nothing.
     """
     by_id = np.argsort(np.array(ids, dtype=object), kind="stable")
-    documents_ND = documents_ND[torch.from_numpy(by_id).to(documents_ND.device)]
-    step = max(1, _SCORE_CELLS // len(ids))
-    found = [top_k(block @ documents_ND.T, depth) for block in queries_QD.split(step)]
-    scores_QK, rows_QK = (torch.cat(parts) for parts in zip(*found, strict=True))
+    place_N = np.empty_like(by_id)
+    place_N[by_id] = np.arange(len(by_id))
+    step = max(1, _SCORE_CELLS // min(block, len(ids)))
+    asked = [np.arange(len(queries_QD))[start : start + step] for start in range(0, len(queries_QD), step)]
+    mine = [_none(queries_QD) for _ in dealt(asked)]
+    for start in range(0, len(ids), block):
+        rows = np.arange(start, min(start + block, len(ids)))
+        rows = rows[np.argsort(place_N[rows])]
+        vectors_ND = documents[rows]
+        places_N = torch.from_numpy(place_N[rows]).to(vectors_ND.device)
+        for part, places in enumerate(dealt(asked)):
+            scores_QK, columns_QK = top_k(queries_QD[torch.from_numpy(places)] @ vectors_ND.T, depth)
+            mine[part] = _merged(mine[part], (scores_QK, places_N[columns_QK]), depth)
+    scores_QK, rows_QK = (_gathered(parts, asked) for parts in zip(_none(queries_QD), *mine, strict=True))
     return Ranking(scores_QK, rows_QK, by_id)
+
+
+def _none(queries_QD: Tensor) -> Best:
+    """The best of no documents, for no query: joins any other."""
+    device = queries_QD.device
+    return torch.empty((0, 0), device=device), torch.empty((0, 0), dtype=torch.long, device=device)
+
+
+def _merged(one: Best, other: Best, depth: int) -> Best:
+    """The best of two sets of documents: score falling, then place rising."""
+    if not one[0].numel():
+        return other
+    scores_QK, places_QK = (torch.cat(pair, 1) for pair in zip(one, other, strict=True))
+    places_QK, columns = places_QK.sort(dim=1)
+    scores_QK, columns = scores_QK.gather(1, columns).sort(dim=1, descending=True, stable=True)
+    return scores_QK[:, :depth], places_QK.gather(1, columns)[:, :depth]
+
+
+def _gathered(parts: Sequence[Tensor], asked: Sequence[NDArray[np.int64]]) -> Tensor:
+    """All ranks' rows in the order of the queries."""
+    width = max(gather_objects(max(part.shape[1] for part in parts)))
+    mine = torch.cat([part if len(part) else part.new_empty((0, width)) for part in parts])
+    where, rows_QK = gather_dealt(mine, asked)
+    return torch.empty_like(rows_QK).index_copy(0, torch.from_numpy(where).to(rows_QK.device), rows_QK)
 
 
 def top_k(scores_QN: Tensor, k: int) -> tuple[Tensor, Tensor]:

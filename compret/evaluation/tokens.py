@@ -10,16 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
-from compret.distributed import rank
-from compret.evaluation.encode import budgeted, evaluating, tokens_a_pass
+from compret.distributed import dealt, gather_dealt
+from compret.evaluation.encode import encoded_rounds
+from compret.evaluation.store import MEMORY
 from compret.nn.encoder import TextEncoder
-from compret.nn.pairs import TokenStates, token_states
+from compret.nn.pairs import TokenStates, joined, token_states
 from compret.types import Kind
-
-MEMORY = 1 << 30
-"""Bytes of token states that are held in memory; more go to a memory-mapped temporary file."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +47,12 @@ def encode_tokens(
     progress: str = "",
     memory: int = MEMORY,
 ) -> TokenIndex:
-    """Token states and pooled vectors of N texts in one pass over each different text.
+    """Token states and pooled vectors of N texts in one pass over each different text, on one rank alone.
 
     Args:
         special_tokens: keep the states of [CLS], [SEP] and the like.
         progress: name of the progress bar; none is shown if empty.
-        memory: bytes of states to hold in memory.
+        memory: bytes of states above which they go to a memory-mapped temporary file.
     """
     unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     tokenized = encoder.tokenizer(list(unique), kind)
@@ -64,22 +61,22 @@ def encode_tokens(
     starts = np.append(0, np.cumsum(lengths))
     store = _store(int(starts[-1]), encoder.width, memory)
     pooled = torch.empty((len(unique), encoder.width), device=encoder.device)
-    whole = np.array([len(ids) for ids in tokenized.ids], dtype=np.int64)
-    order = np.argsort(-whole, kind="stable")
-    bar = tqdm(total=int(whole.sum()), desc=progress, unit="tok", unit_scale=True, leave=False)
-    bar.disable = bar.disable or not progress or rank() > 0
-    with evaluating(encoder), torch.inference_mode():
-        for rows in budgeted(whole[order], tokens_a_pass(encoder)):
-            batch = encoder.tokenizer.pad([tokenized.ids[i] for i in order[rows]])
-            states = token_states(encoder(batch.to(encoder.device)), [kept[i] for i in order[rows]])
-            places = np.concatenate([np.arange(starts[i], starts[i + 1]) for i in order[rows]])
-            store[torch.from_numpy(places)] = states.unit_TD.half().cpu()
-            pooled[torch.from_numpy(order[rows]).to(pooled.device)] = states.pooled_BD
-            bar.update(int(whole[order[rows]].sum()))
-    bar.close()
+    for places, encoded in encoded_rounds(encoder, tokenized, progress):
+        mine = [token_states(e, [kept[i] for i in rows]) for e, rows in zip(encoded, dealt(places), strict=True)]
+        states = joined([_none(pooled), *mine])
+        tokens = [np.concatenate([np.arange(starts[i], starts[i + 1]) for i in rows]) for rows in places]
+        where, rows_TD = gather_dealt(states.unit_TD.half(), tokens)
+        store[torch.from_numpy(where)] = rows_TD.cpu()
+        where, rows_BD = gather_dealt(states.pooled_BD, places)
+        pooled[torch.from_numpy(where).to(pooled.device)] = rows_BD
     rows_N = tuple(unique[text] for text in texts)
     empty = sum(not text.strip() for text in texts)
     return TokenIndex(TokenStates(store, tuple(lengths.tolist()), pooled), rows_N, tokenized.truncated, empty)
+
+
+def _none(pooled: Tensor) -> TokenStates:
+    """The states of no text."""
+    return TokenStates(pooled[:0], (), pooled[:0])
 
 
 def _store(tokens: int, width: int, memory: int) -> Tensor:

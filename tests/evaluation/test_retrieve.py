@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +17,8 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
 
 from compret.data.suites import NanoBEIR, NearMissPairs
-from compret.evaluation.retrieve import evaluate_retrieval, top_k
+from compret.evaluation.encode import encode
+from compret.evaluation.retrieve import evaluate_retrieval, rank_documents, top_k
 from compret.evaluation.separate import best_threshold, evaluate_near_misses
 from compret.nn.backbone import MINILM, load_backbone
 from compret.nn.encoder import TextEncoder
@@ -33,6 +36,64 @@ def test_the_best_k_fall_by_score_and_then_rise_by_column(scores: list[int], k: 
         expected = sorted(range(len(scores)), key=lambda i: (-given_row[i], i))[:k]
         assert at == expected
         assert got == [given_row[i] for i in expected]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 4), st.lists(st.integers(0, 3), min_size=1, max_size=40), st.integers(1, 12), st.integers(1, 45))
+def test_blocks_of_documents_change_no_rank(queries: int, kinds: list[int], block: int, depth: int) -> None:
+    """Many equal scores, also across the cuts: score falling, then id rising."""
+    kinds_QD = torch.nn.functional.one_hot(torch.arange(queries) % 4, 4).float()
+    documents_ND = torch.nn.functional.one_hot(torch.tensor(kinds), 4).float()
+    ids = [f"d{(7 * i) % len(kinds)}-{i}" for i in range(len(kinds))]
+    ranking = rank_documents(kinds_QD, documents_ND, ids, depth, block)
+    for query in range(queries):
+        scored = sorted(range(len(kinds)), key=lambda i: (-float(kinds[i] == query % 4), ids[i]))[:depth]
+        assert [ranking.by_id[place] for place in ranking.rows_QK[query]] == scored
+        assert ranking.scores_QK[query].tolist() == [float(kinds[i] == query % 4) for i in scored]
+
+
+def test_vectors_on_disk_are_those_in_memory(tiny_encoder: TextEncoder, sentences: list[str]) -> None:
+    texts = [*sentences, sentences[3]]
+    in_memory, on_disk = (encode(tiny_encoder, texts, "query", memory=memory) for memory in (1 << 30, 100))
+    assert on_disk.store.on_disk
+    assert not in_memory.store.on_disk
+    assert torch.equal(on_disk.unit_ND, in_memory.unit_ND)
+    ids = [str(i) for i in range(len(texts))]
+    one, other = (rank_documents(v.unit_ND[:5], v, ids, 7, block=8) for v in (in_memory, on_disk))
+    assert torch.equal(one.scores_QK, other.scores_QK)
+    assert torch.equal(one.rows_QK, other.rows_QK)
+
+
+MILLION = """
+import sys, numpy as np, torch
+from pathlib import Path
+from compret.evaluation.retrieve import rank_documents
+from compret.evaluation.store import VectorStore
+
+def mib(name):
+    return next(int(line.split()[1]) for line in Path("/proc/self/status").open() if line.startswith(name)) / 1024
+
+count, width = 1_000_000, 384
+store = VectorStore(count, width, torch.device("cpu"))
+assert store.on_disk
+generator = torch.Generator().manual_seed(0)
+for rows in np.split(np.arange(count), 20):
+    store[rows] = torch.nn.functional.normalize(torch.randn(len(rows), width, generator=generator), dim=-1)
+wanted = np.random.default_rng(0).choice(count, 100, replace=False)
+found = rank_documents(store[wanted], store, [f"{i:07d}" for i in range(count)])
+assert (found.by_id[found.rows_QK[:, 0].numpy()] == wanted).all()
+sys.stdout.write(str(mib("VmHWM")))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system tells no peak memory")
+def test_a_million_documents_are_searched_in_two_gib() -> None:
+    """All of the process, imports included; the vectors alone are 1.5 GB."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(os.cpu_count())}
+    run = subprocess.run([sys.executable, "-c", MILLION], capture_output=True, text=True, env=environment)
+    assert run.returncode == 0, run.stderr
+    assert 500 < float(run.stdout) < 2048, run.stdout
 
 
 def peers_numbers(model: SentenceTransformer, data: RetrievalSet) -> dict[str, float]:

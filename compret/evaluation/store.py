@@ -1,0 +1,51 @@
+"""Vectors of many texts: in memory, or in a temporary file where they would not fit a budget."""
+
+from __future__ import annotations
+
+import tempfile
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+MEMORY = 1 << 30
+"""Bytes of vectors or of token states that one dataset may hold in memory."""
+
+
+class VectorStore:
+    """`(N, D)` float32, written and read by row; only the rows asked for are in memory where it lies on disk.
+
+    Args:
+        count: N.
+        width: D.
+        device: where rows are wanted, and where all of them lie if they fit.
+        memory: bytes above which they go to a file; it vanishes with the process.
+    """
+
+    def __init__(self, count: int, width: int, device: torch.device, memory: int = MEMORY) -> None:
+        self.shape, self.device = (count, width), device
+        self.on_disk = count * width * 4 > memory
+        if self.on_disk:
+            self._file = tempfile.NamedTemporaryFile(prefix="compret-vectors-")  # noqa: SIM115
+            self._file.truncate(count * width * 4)
+        else:
+            self._rows_ND = torch.empty(self.shape, device=device)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __setitem__(self, places: NDArray[np.int64], rows_BD: Tensor) -> None:
+        if self.on_disk:
+            self._mapped("r+")[places] = rows_BD.float().cpu().numpy()
+        else:
+            self._rows_ND[torch.from_numpy(places).to(self.device)] = rows_BD
+
+    def __getitem__(self, places: NDArray[np.int64]) -> Tensor:
+        if self.on_disk:
+            return torch.from_numpy(self._mapped("r")[places]).to(self.device)
+        return self._rows_ND[torch.from_numpy(places).to(self.device)]
+
+    def _mapped(self, mode: str) -> np.memmap[tuple[int, int], np.dtype[np.float32]]:
+        """A map for one access: pages stay resident for as long as the map that read them."""
+        return np.memmap(self._file.name, np.float32, mode, shape=self.shape)  # type: ignore[call-overload,no-any-return]

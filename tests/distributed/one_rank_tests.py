@@ -1,0 +1,70 @@
+"""What one of two ranks does in test_results.py: encode, search, re-rank and score; its results and what it encoded.
+
+    python one_rank_tests.py RANK RANKS FOLDER
+FOLDER holds tiny/ (the backbone) and texts.json; each rank writes FOLDER/RANK_RANKS.json.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from compret.evaluation import encode
+from compret.evaluation.bench import Bench
+from compret.nn.encoder import TextEncoder
+from compret.nn.verifiers import MapTransformer
+from compret.types import Encoded, NearMissSet, RetrievalSet, TokenBatch
+
+
+def main(rank: int, ranks: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    encode.CPU_TOKENS_A_PASS = 64  # so that each rank is dealt several passes
+    dist.init_process_group("gloo", init_method=f"file://{folder / f'test_{ranks}'}", rank=rank, world_size=ranks)
+    texts = json.loads((folder / "texts.json").read_text())
+    encoder, encoded = counting(folder)
+    torch.manual_seed(0)
+    verifier = MapTransformer(16, 1, 2, 32, max_length=32).eval()
+    found: dict[str, Any] = {}
+    for size in (1, 2, 23):
+        for name, bench in (("cosine", Bench(encoder)), ("verifier", Bench(encoder, verifier))):
+            encoded.clear()
+            bench.run(retrieval(texts, size))
+            bench.run(near_misses(texts, size))
+            ranked, scored = bench.retrieval[0], bench.near_miss[0]
+            runs = {"run": ranked.run, "recalled": ranked.recall_stage.run if ranked.recall_stage else None}
+            found[f"{name} {size}"] = {**runs, "scores": scored.scores_P.tolist(), "encoded": list(encoded)}
+    (folder / f"{rank}_{ranks}.json").write_text(json.dumps(found))
+    dist.destroy_process_group()
+
+
+def counting(folder: Path) -> tuple[TextEncoder, list[int]]:
+    """The encoder, and the sizes of the passes that it is given."""
+    encoder, seen = TextEncoder(str(folder / "tiny")).eval(), []
+    forward = encoder.forward
+
+    def counted(batch: TokenBatch) -> Encoded:
+        seen.append(len(batch.lengths))
+        return forward(batch)
+
+    encoder.forward = counted
+    return encoder, seen
+
+
+def retrieval(texts: list[str], queries: int) -> RetrievalSet:
+    ids, asked = [f"d{i}" for i in range(len(texts))], [f"q{i}" for i in range(queries)]
+    wanted = {q: {ids[i]: 1} for i, q in enumerate(asked)}
+    return RetrievalSet("zoo", "BEIR", ids, texts, asked, [text[5:] for text in texts[:queries]], wanted, "")
+
+
+def near_misses(texts: list[str], pairs: int) -> NearMissSet:
+    candidates, labels = [f"very {text}" for text in texts[:pairs]], [i % 2 for i in range(pairs)]
+    return NearMissSet("pairs", texts[:pairs], candidates, labels, ["any"] * pairs, "")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
