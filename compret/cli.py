@@ -7,8 +7,9 @@ import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import torch
 from jsonargparse import ActionConfigFile
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
@@ -23,6 +24,7 @@ from compret.callbacks.checkpoint import LastCheckpoint, WholeFiles
 from compret.callbacks.export import Export
 from compret.callbacks.finite import FiniteLoss
 from compret.callbacks.monitors import Throughput
+from compret.distributed import check_launch, is_requeued, launched_rank
 from compret.nn.backbone import MINILM
 from compret.tasks.stored import READ_SHARDS, stored_model
 from compret.tasks.suites import SuiteRunner
@@ -150,6 +152,12 @@ class CompretCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--name", type=str, help="Runs go to logs/NAME/VERSION and checkpoints/NAME/VERSION.")
+        parser.add_argument(
+            "--matmul_precision",
+            type=Literal["highest", "high", "medium"],
+            default="highest",
+            help="Of float32 matrix products on a GPU: high is TF32.",
+        )
         parser.set_defaults({"model": {"class_path": "compret.tasks.DualEncoder"}})
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=_seed)
 
@@ -187,6 +195,7 @@ class CompretCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer with the run's folders, unless the user gave a logger of his own."""
+        torch.set_float32_matmul_precision(self._get(self.config_init, "matmul_precision"))
         options = self._get(self.config_init, "trainer")
         root = Path(options.get("default_root_dir") or ".")
         name = self._get(self.config_init, "name")
@@ -206,6 +215,7 @@ class CompretCLI(LightningCLI):
             *self._callbacks(root / "checkpoints" / name / version),
         ]
         trainer = super().instantiate_trainer(**kwargs)
+        check_launch(trainer.world_size)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeFiles()
         path = self._get(self.config_init, "ckpt_path")
@@ -240,11 +250,14 @@ class CompretCLI(LightningCLI):
 
 
 def next_version(root: Path, name: str) -> str:
-    """The first of version_0, version_1, … that neither logs nor checkpoints hold yet."""
+    """The first of version_0, version_1, … that neither logs nor checkpoints hold yet; a requeued job has its old one.
+
+    Ranks may count differently, since rank 0 makes its folders meanwhile: they write to what rank 0 tells them.
+    """
     number = 0
     while any((root / room / name / f"version_{number}").exists() for room in ("logs", "checkpoints")):
         number += 1
-    return f"version_{number}"
+    return f"version_{max(0, number - 1) if is_requeued() else number}"
 
 
 def _set(options: dict[str, Any]) -> dict[str, Any]:
@@ -253,6 +266,9 @@ def _set(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _make(folder: Path) -> None:
+    """Make a folder, as the first rank."""
+    if launched_rank() > 0:
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -266,7 +282,7 @@ def _seed(seed: bool | int) -> int:
 def _quiet() -> None:
     """compret's own log lines to the terminal; tips and warnings that its users cannot act on, away."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    logging.getLogger("compret").setLevel(logging.INFO)
+    logging.getLogger("compret").setLevel(logging.INFO if launched_rank() == 0 else logging.WARNING)
     logging.getLogger("datasets").setLevel(logging.CRITICAL)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(lambda r: "💡 Tip" not in r.getMessage())
     for message in _NOT_THE_USERS:

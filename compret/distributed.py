@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,8 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
+from compret.types import UserError
+
 T = TypeVar("T")
 
 
@@ -21,6 +24,34 @@ def world_size() -> int:
 
 def rank() -> int:
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def launched_rank() -> int:
+    """This process's rank as its launcher says, before any process group exists; 0 if none launched it."""
+    told = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+    return next((int(value) for value in told if value), 0)
+
+
+def is_requeued() -> bool:
+    """Whether SLURM runs this job anew, so that it goes on where it was stopped."""
+    return int(os.environ.get("SLURM_RESTART_COUNT") or 0) > 0
+
+
+def check_launch(processes: int) -> None:
+    """Compare the processes of a trainer with those that torchrun started.
+
+    Raises:
+        UserError: they differ: every process would train alone and believe that it is the only one.
+    """
+    started = int(os.environ.get("WORLD_SIZE") or 1)
+    if "TORCHELASTIC_RUN_ID" not in os.environ or started == processes:
+        return
+    here = int(os.environ.get("LOCAL_WORLD_SIZE") or started)
+    nodes = f" --trainer.num_nodes {started // here}" if started > here else ""
+    raise UserError(
+        f"torchrun started {started} processes, the trainer has {processes}: add --trainer.devices {here} "
+        f"--trainer.strategy ddp{nodes}"
+    )
 
 
 def dealt(items: Sequence[T]) -> Sequence[T]:

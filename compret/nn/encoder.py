@@ -48,6 +48,7 @@ class TextEncoder(nn.Module):
         lora: train low-rank adapters in place of the weights.
         freeze: prefixes of parameter names that are not trained, such as `embeddings` or `encoder.layer.0`.
         gradient_checkpointing: recompute activations in the backward pass, to save memory.
+        compile: torch.compile the backbone.
 
     Raises:
         UserError: the backbone cannot be read, or an option contradicts it.
@@ -64,6 +65,7 @@ class TextEncoder(nn.Module):
         lora: LoRA | None = None,
         freeze: list[str] | None = None,
         gradient_checkpointing: bool = False,
+        compile: bool = False,
     ) -> None:
         super().__init__()
         source = load_backbone(backbone)
@@ -78,13 +80,16 @@ class TextEncoder(nn.Module):
         self.tokenizer = TextTokenizer(source.transformer, self.max_length, {"query": query, "document": document})
         self.backbone = _load_model(source.transformer)
         use_fast_dropout(self.backbone, dropout)
-        use_onednn(self.backbone)
+        if not compile:  # which brings kernels of its own
+            use_onednn(self.backbone)
         if gradient_checkpointing:
             renamed = hasattr(self.backbone, "activation_checkpointing_enable")
             getattr(self.backbone, f"{'activation' if renamed else 'gradient'}_checkpointing_enable")()
         self._freeze(freeze or [])
         if lora is not None:
             self.backbone = _with_lora(self.backbone, lora)
+        if compile:
+            self.backbone.compile(dynamic=True)  # in place: parameters keep their names
         self.train()
 
     @property

@@ -31,6 +31,7 @@ class DualEncoder(SuiteRunner):
         lora: train low-rank adapters in place of the weights.
         freeze: prefixes of parameter names that are not trained.
         gradient_checkpointing: recompute activations in the backward pass, to save memory.
+        compile: torch.compile the backbone.
         chunk_size: texts whose activations are held at a time (GradCache); all of the batch's if not given.
         loss: InfoNCE's temperature and directions.
         optimizer: learning rate, decay and schedule.
@@ -47,6 +48,7 @@ class DualEncoder(SuiteRunner):
         lora: LoRA | None = None,
         freeze: list[str] | None = None,
         gradient_checkpointing: bool = False,
+        compile: bool = False,
         chunk_size: int | None = None,
         loss: InfoNCE = InfoNCE(),
         optimizer: AdamW = AdamW(),
@@ -70,6 +72,7 @@ class DualEncoder(SuiteRunner):
             lora=lora,
             freeze=freeze,
             gradient_checkpointing=gradient_checkpointing,
+            compile=compile,
         )
         self.chunk_size = checked_size(chunk_size)
         self.loss = loss

@@ -47,6 +47,8 @@ class SimilarityMapVerifier(SuiteRunner):
         verifier_optimizer: of the verifier; its gradient is clipped on its own.
         retention: weight of 1 - cosine between pooled vectors and the untouched encoder's, over the batch's texts.
         false_accept_rate: share of near-misses that the calibrated threshold may accept.
+        gradient_checkpointing: recompute the encoder's activations in the backward pass, to save memory.
+        compile: torch.compile the backbone.
         chunk_size: texts whose activations are held at a time (GradCache); all of the batch's if not given.
         budget: floats that a block of pairs may hold; it changes no number.
         disk_budget: bytes of token states that frozen training may keep.
@@ -70,6 +72,8 @@ class SimilarityMapVerifier(SuiteRunner):
         verifier_optimizer: AdamW = AdamW(lr=1e-3),
         retention: float = 0.0,
         false_accept_rate: float = 0.05,
+        gradient_checkpointing: bool = False,
+        compile: bool = False,
         chunk_size: int | None = None,
         budget: int = BUDGET,
         disk_budget: int = 8 << 30,
@@ -96,6 +100,8 @@ class SimilarityMapVerifier(SuiteRunner):
             dropout=dropout,
             lora=lora,
             freeze=freeze,
+            gradient_checkpointing=gradient_checkpointing,
+            compile=compile,
         )
         if self.encoder.max_length > self.verifier.max_tokens:
             raise UserError(

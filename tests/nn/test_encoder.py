@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,18 @@ def test_what_cannot_be_read_is_one_line(
     with pytest.raises(UserError, match=message) as error:
         TextEncoder(**options)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.full
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+def test_a_compiled_backbone_gives_the_same_vectors_under_the_same_names(tiny: Path) -> None:
+    plain, compiled = (TextEncoder(str(tiny), dropout=0, compile=compile) for compile in (False, True))
+    assert list(plain.state_dict()) == list(compiled.state_dict())
+    for texts in (["the dog", "the cat bit the dog"], ["a"] * 3, ["the dog bit the man in the house"] * 5):
+        batch = plain.tokenizer.pad(plain.tokenizer(texts, "query").ids)
+        torch.testing.assert_close(compiled(batch).pooled_BD, plain(batch).pooled_BD, rtol=0, atol=1e-5)
+    compiled(batch).pooled_BD.sum().backward()
+    plain(batch).pooled_BD.sum().backward()
+    for one, other in zip(plain.parameters(), compiled.parameters(), strict=True):
+        assert (one.grad is None) == (other.grad is None)

@@ -1,0 +1,164 @@
+"""configs/cluster: each overlay fits any config and trains on two processes; the SLURM scripts launch what they say."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from compret.cli import next_version, shipped_configs
+from compret.distributed import check_launch, launched_rank
+from compret.types import UserError
+
+CLUSTER = shipped_configs()[-1] / "cluster"
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.mark.parametrize("base", ["encoder_structneg.yaml", "verifier_transformer_e2e.yaml", "paper/minilm_l6.yaml"])
+@pytest.mark.parametrize("overlay", sorted(CLUSTER.glob("*.yaml")), ids=lambda path: path.stem)
+def test_an_overlay_goes_behind_any_config(compret: Run, base: str, overlay: Path) -> None:
+    alone, both = (
+        compret("fit", "--config", base, *more, "--print_config")
+        for more in ([], ["--config", f"cluster/{overlay.name}"])
+    )
+    assert both[0] == 0, both[1]
+    before, after = (yaml.safe_load(said) for _, said in (alone, both))
+    given = yaml.safe_load(overlay.read_text())
+    assert {k: v for k, v in after.items() if k not in given} == {k: v for k, v in before.items() if k not in given}
+    assert after["trainer"]["precision"] == "bf16-mixed"
+    assert after["trainer"]["max_steps"] == before["trainer"]["max_steps"]
+
+
+def command(folder: Path, tiny: Path, triplets: Path, overlay: str) -> list[str]:
+    """One step on two CPU processes with an overlay."""
+    return [
+        *("compret", "fit", "--config", "encoder_structneg.yaml", "--config", f"cluster/{overlay}"),
+        *("--model.backbone", str(tiny), "--model.max_length", "32", "--data.files", f"[{triplets}]"),
+        *("--data.weights", "null", "--data.batch_size", "8", "--data.validation", "null", "--data.workers", "0"),
+        *("--trainer.max_steps", "1", "--trainer.default_root_dir", str(folder), "--trainer.accelerator", "cpu"),
+        *("--trainer.devices", "2", "--trainer.num_nodes", "1", "--trainer.precision", "32-true"),
+        *("--trainer.enable_progress_bar", "false"),
+    ]
+
+
+def outcome(command: list[str], **environment: str) -> tuple[int, str]:
+    settings = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
+    run = subprocess.run(command, capture_output=True, text=True, env=settings, timeout=180)
+    return run.returncode, run.stdout + run.stderr
+
+
+def versions(folder: Path, name: str = "encoder_structneg") -> list[str]:
+    return sorted(
+        f"{room}/{path.name}" for room in ("logs", "checkpoints") for path in (folder / room / name).iterdir()
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("overlay", ["ddp.yaml", "slurm.yaml"])
+def test_two_processes_train_into_one_folder(tmp_path: Path, tiny: Path, triplets: Path, overlay: str) -> None:
+    code, said = outcome([sys.executable, "-m", *command(tmp_path, tiny, triplets, overlay)])
+    assert code == 0, said
+    assert versions(tmp_path) == ["checkpoints/version_0", "logs/version_0"]
+    assert (tmp_path / "checkpoints" / "encoder_structneg" / "version_0" / "export" / "model.safetensors").is_file()
+
+
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m"]
+
+
+@pytest.mark.slow
+def test_torchrun_trains_into_one_folder(tmp_path: Path, tiny: Path, triplets: Path) -> None:
+    code, said = outcome([*TORCHRUN, *command(tmp_path, tiny, triplets, "torchrun.yaml")])
+    assert code == 0, said
+    assert versions(tmp_path) == ["checkpoints/version_0", "logs/version_0"]
+
+
+@pytest.mark.slow
+def test_processes_that_torchrun_started_alone_say_so(tmp_path: Path, tiny: Path, triplets: Path) -> None:
+    arguments = [
+        *command(tmp_path, tiny, triplets, "torchrun.yaml"),
+        "--trainer.devices",
+        "auto",
+        "--trainer.strategy",
+        "auto",
+    ]
+    code, said = outcome([*TORCHRUN, *arguments])
+    assert code != 0
+    assert "torchrun started 2 processes, the trainer has 1: add --trainer.devices 2 --trainer.strategy ddp" in said
+    assert not (tmp_path / "checkpoints").exists() or not list((tmp_path / "checkpoints").rglob("*.ckpt"))
+
+
+def test_what_torchrun_started_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_launch(1)
+    monkeypatch.setenv("WORLD_SIZE", "16")
+    check_launch(1)  # another launcher's variable
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
+    check_launch(16)
+    with pytest.raises(
+        UserError, match=r"16 processes, the trainer has 8: add .*devices 8 .* ddp --trainer.num_nodes 2"
+    ):
+        check_launch(8)
+
+
+def test_ranks_are_known_before_they_meet(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
+        monkeypatch.delenv(name, raising=False)
+    assert launched_rank() == 0
+    monkeypatch.setenv("SLURM_PROCID", "3")
+    assert launched_rank() == 3
+
+
+def test_a_requeued_job_keeps_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert next_version(tmp_path, "fit") == "version_0"
+    for version in ("version_0", "version_1"):
+        (tmp_path / "logs" / "fit" / version).mkdir(parents=True)
+    assert next_version(tmp_path, "fit") == "version_2"
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    assert next_version(tmp_path, "fit") == "version_1"
+    assert next_version(tmp_path, "new") == "version_0"
+
+
+@pytest.mark.parametrize(
+    ("script", "wanted"),
+    [
+        ("slurm.sbatch", "--trainer.num_nodes 2 --trainer.devices 4 --trainer.default_root_dir /shared/77 --name mine"),
+        (
+            "seeds.sbatch",
+            "--seed_everything 43 --name seed_43 --trainer.num_nodes 2 --trainer.devices 4 "
+            "--trainer.default_root_dir /shared/70/43 --name mine",
+        ),
+    ],
+)
+def test_a_script_launches_what_it_says(tmp_path: Path, compret: Run, script: str, wanted: str) -> None:
+    """With a made-up srun that writes down what it is given, and SLURM's variables."""
+    path = CLUSTER / script
+    subprocess.run(["bash", "-n", path], check=True)
+    (tmp_path / "srun").write_text(f"#!/bin/sh\nprintf '%s\\n' \"$*\" > {tmp_path}/called\n")
+    (tmp_path / "srun").chmod(0o755)
+    slurm = {"JOB_ID": "77", "ARRAY_JOB_ID": "70", "ARRAY_TASK_ID": "43", "JOB_NUM_NODES": "2", "NTASKS_PER_NODE": "4"}
+    environment = {f"SLURM_{k}": v for k, v in slurm.items()} | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    code, said = outcome(["bash", str(path), "encoder_structneg.yaml", "--name", "mine"], RUNS="/shared", **environment)
+    assert code == 0, said
+    called = (tmp_path / "called").read_text().strip()
+    assert called == f"compret fit --config encoder_structneg.yaml --config cluster/slurm.yaml {wanted}"
+    assert compret(*shlex.split(called)[1:], "--print_config")[0] == 0
+    code, said = outcome(["bash", str(path)], **environment)
+    assert code != 0
+    assert "the config of the fit" in said
+
+
+def test_the_scripts_ask_slurm_for_a_signal_and_to_be_queued_anew() -> None:
+    for script in CLUSTER.glob("*.sbatch"):
+        asked = {
+            line.removeprefix("#SBATCH ") for line in script.read_text().splitlines() if line.startswith("#SBATCH")
+        }
+        assert {"--signal=SIGUSR1@90", "--requeue", "--open-mode=append"} <= asked
+        names = [option.partition("=")[2] for option in asked if option.startswith("--job-name")]
+        assert names
+        assert not {"bash", "interactive"} & set(names)  # Lightning takes those for a shell
