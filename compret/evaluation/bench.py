@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compret.evaluation.approximate import Search, searcher
 from compret.evaluation.rerank import evaluate_pairs, evaluate_two_stages, verifier_scores
 from compret.evaluation.results import NearMissResult, Results, RetrievalResult
 from compret.evaluation.retrieve import evaluate_retrieval
@@ -27,6 +28,7 @@ class Bench:
         verifier: re-ranks what pooled cosine recalls, and scores pairs; pooled cosine does both if None.
         special_tokens: keep the states of special tokens in the verifier's maps.
         threshold: at or above it pairs are called the same, where a set brings no validation pairs of its own.
+        search: exact, or approximate by FAISS.
     """
 
     def __init__(
@@ -35,9 +37,11 @@ class Bench:
         verifier: Verifier | None = None,
         special_tokens: bool = True,
         threshold: float | None = None,
+        search: Search = "exact",
     ) -> None:
         self.encoder, self.verifier, self.special_tokens = encoder, verifier, special_tokens
         self.threshold = threshold
+        self.search = searcher(search)
         self.retrieval: list[RetrievalResult] = []
         self.near_miss: list[NearMissResult] = []
         self._origins: dict[str, object] = {}
@@ -67,8 +71,8 @@ class Bench:
 
     def _retrieval(self, data: RetrievalSet) -> RetrievalResult:
         if self.verifier is None:
-            return evaluate_retrieval(self.encoder, data)
-        return evaluate_two_stages(self.encoder, self.verifier, data, self.special_tokens)
+            return evaluate_retrieval(self.encoder, data, search=self.search)
+        return evaluate_two_stages(self.encoder, self.verifier, data, self.special_tokens, self.search)
 
     def _near_misses(self, data: NearMissSet) -> NearMissResult:
         if self.verifier is None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from compret.distributed import dealt, gather_dealt, world_size
 from compret.evaluation.encode import progress_bar
 from compret.evaluation.results import NearMissResult, RecallStage, RetrievalResult
-from compret.evaluation.retrieve import Ranking, count_texts, rank_documents
+from compret.evaluation.retrieve import Ranking, Searcher, count_texts, rank_documents
 from compret.evaluation.separate import near_miss_result
 from compret.evaluation.tokens import TokenIndex, encode_tokens
 from compret.metrics.ranking import ranking_scores
@@ -25,14 +25,22 @@ _PAIRS = 1024
 
 
 def evaluate_two_stages(
-    encoder: TextEncoder, verifier: Verifier, data: RetrievalSet, special_tokens: bool = True
+    encoder: TextEncoder,
+    verifier: Verifier,
+    data: RetrievalSet,
+    special_tokens: bool = True,
+    search: Searcher | None = None,
 ) -> RetrievalResult:
-    """Recall the best 100 documents by pooled cosine, order them anew by the verifier, and score both rankings."""
+    """Recall the best 100 documents by pooled cosine, order them anew by the verifier, and score both rankings.
+
+    Args:
+        search: recalls them; exactly, if not given.
+    """
     start = time.perf_counter()
     documents = encode_tokens(encoder, data.documents, "document", special_tokens, f"{data.name} documents")
     queries = encode_tokens(encoder, data.queries, "query", special_tokens, f"{data.name} queries")
     encoded = time.perf_counter()
-    recalled = rank_documents(queries.unit_ND, documents.unit_ND, data.document_ids)
+    recalled = (search or rank_documents)(queries.unit_ND, documents.unit_ND, data.document_ids)
     searched = time.perf_counter()
     reranked = rerank(verifier, queries, documents, recalled, data.name)
     runs = [ranking.run(data) for ranking in (recalled, reranked)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -63,17 +63,24 @@ class Ranking:
         return {q: [(ids[row], score) for row, score in zip(rows, scores, strict=True)] for q, scores, rows in ranked}
 
 
-def evaluate_retrieval(encoder: TextEncoder, data: RetrievalSet, graded: bool = False) -> RetrievalResult:
+Searcher: TypeAlias = Callable[[Tensor, Rows, Sequence[str]], Ranking]
+"""Ranks documents, given by their vectors and ids, for queries."""
+
+
+def evaluate_retrieval(
+    encoder: TextEncoder, data: RetrievalSet, graded: bool = False, search: Searcher | None = None
+) -> RetrievalResult:
     """Encode each text once, rank all documents for each query, and score the ranking.
 
     Args:
+        search: ranks the documents; exactly, if not given.
         graded: nDCG with the grades as gains; any grade above 0 counts 1 otherwise, as in sentence-transformers.
     """
     start = time.perf_counter()
     documents = encode(encoder, data.documents, "document", f"{data.name} documents")
     queries = encode(encoder, data.queries, "query", f"{data.name} queries")
     encoded = time.perf_counter()
-    run = rank_documents(queries.unit_ND, documents, data.document_ids).run(data)
+    run = (search or rank_documents)(queries.unit_ND, documents, data.document_ids).run(data)
     scores = ranking_scores(run, data.qrels, graded=graded)
     seconds = {"encode": encoded - start, "search": time.perf_counter() - encoded}
     counts = count_texts(data, documents, queries)

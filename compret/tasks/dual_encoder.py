@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from compret.distributed import first_row, gather_rows
+from compret.evaluation.approximate import Search
 from compret.losses import InfoNCE
 from compret.nn.backbone import MINILM, Pooling
 from compret.nn.chunks import checked_size, encode_each, in_chunks
@@ -32,6 +33,7 @@ class DualEncoder(SuiteRunner):
         freeze: prefixes of parameter names that are not trained.
         gradient_checkpointing: recompute activations in the backward pass, to save memory.
         compile: torch.compile the backbone.
+        search: how documents are found when testing: exact, or faiss (approximate).
         chunk_size: texts whose activations are held at a time (GradCache); all of the batch's if not given.
         loss: InfoNCE's temperature and directions.
         optimizer: learning rate, decay and schedule.
@@ -49,6 +51,7 @@ class DualEncoder(SuiteRunner):
         freeze: list[str] | None = None,
         gradient_checkpointing: bool = False,
         compile: bool = False,
+        search: Search = "exact",
         chunk_size: int | None = None,
         loss: InfoNCE = InfoNCE(),
         optimizer: AdamW = AdamW(),
@@ -74,7 +77,7 @@ class DualEncoder(SuiteRunner):
             gradient_checkpointing=gradient_checkpointing,
             compile=compile,
         )
-        self.chunk_size = checked_size(chunk_size)
+        self.chunk_size, self.search = checked_size(chunk_size), search
         self.loss = loss
         self.optimizer = optimizer
 

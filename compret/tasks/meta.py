@@ -32,5 +32,6 @@ def run_meta(task: SuiteRunner) -> dict[str, Any]:
         "seed": int(seed) if seed else None,
         "device": str(task.device),
         "precision": str(trainer.precision),
+        "search": task.search,
         "world_size": trainer.world_size,
     }

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import LightningModule
 
 from compret.distributed import rank
+from compret.evaluation.approximate import Search
 from compret.evaluation.bench import Bench
 from compret.evaluation.results import Results
 from compret.nn.encoder import TextEncoder
@@ -28,6 +29,7 @@ class SuiteRunner(LightningModule):
     encoder: TextEncoder
     recipe: dict[str, Any]
     """What a checkpoint must say for its encoder to be built again: plain values by argument name."""
+    search: Search = "exact"
     config_text: str | None = None
     """The resolved configuration, set by the command line."""
 
@@ -71,7 +73,7 @@ class SuiteRunner(LightningModule):
             )
 
     def new_bench(self) -> Bench:
-        return Bench(self.encoder)
+        return Bench(self.encoder, search=self.search)
 
     def on_validation_epoch_start(self) -> None:
         self.bench = self.new_bench()

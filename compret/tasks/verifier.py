@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from compret.distributed import first_row, gather_objects, gather_rows, mean_rows, row_counts, world_size
+from compret.evaluation.approximate import Search
 from compret.evaluation.bench import Bench
 from compret.losses import Contrast, PairLoss
 from compret.metrics.calibration import Calibration
@@ -49,6 +50,7 @@ class SimilarityMapVerifier(SuiteRunner):
         false_accept_rate: share of near-misses that the calibrated threshold may accept.
         gradient_checkpointing: recompute the encoder's activations in the backward pass, to save memory.
         compile: torch.compile the backbone.
+        search: how documents are found when testing: exact, or faiss (approximate).
         chunk_size: texts whose activations are held at a time (GradCache); all of the batch's if not given.
         budget: floats that a block of pairs may hold; it changes no number.
         disk_budget: bytes of token states that frozen training may keep.
@@ -74,6 +76,7 @@ class SimilarityMapVerifier(SuiteRunner):
         false_accept_rate: float = 0.05,
         gradient_checkpointing: bool = False,
         compile: bool = False,
+        search: Search = "exact",
         chunk_size: int | None = None,
         budget: int = BUDGET,
         disk_budget: int = 8 << 30,
@@ -111,7 +114,7 @@ class SimilarityMapVerifier(SuiteRunner):
             self.encoder.requires_grad_(False)
         self.frozen, self.special_tokens = frozen, special_tokens
         self.loss, self.budget = loss or Contrast(), budget
-        self.chunk_size = checked_size(chunk_size)
+        self.chunk_size, self.search = checked_size(chunk_size), search
         self.optimizer, self.verifier_optimizer = optimizer, verifier_optimizer
         self.false_accept_rate = false_accept_rate
         self.calibration: Calibration | None = None
@@ -153,7 +156,7 @@ class SimilarityMapVerifier(SuiteRunner):
 
     def new_bench(self) -> Bench:
         threshold = self.calibration.threshold if self.calibration else None
-        return Bench(self.encoder, self.verifier, self.special_tokens, threshold)
+        return Bench(self.encoder, self.verifier, self.special_tokens, threshold, self.search)
 
     def losses(self, batch: TripletBatch) -> tuple[Tensor, Tensor]:
         """The verifier's loss on this rank's anchors, and what the pooled vectors lost of the untouched encoder's."""
