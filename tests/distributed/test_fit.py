@@ -95,6 +95,25 @@ def test_a_run_that_lost_one_rank_goes_on_where_it_was(
         assert_equal(weights(tmp_path, f"on_{ranks}"), weights(one), 1e-5)
 
 
+@pytest.mark.slow
+def test_two_ranks_write_the_results_of_one(tiny: Path, beir: Path, tmp_path: Path) -> None:
+    command = [
+        *(sys.executable, "-m", "compret", "test", "--config", "nanobeir.yaml", "--model.backbone", str(tiny)),
+        *("--model.max_length", "32", "--data.source", str(beir), "--trainer.accelerator", "cpu"),
+    ]
+    found = []
+    for ranks in ("1", "2"):
+        folder = tmp_path / ranks
+        more = ("--trainer.devices", ranks, "--trainer.default_root_dir", str(folder))
+        subprocess.run([*command, *more], env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True, capture_output=True)
+        assert [path.name for path in (folder / "logs" / "nanobeir").iterdir()] == ["version_0"]
+        written = folder / "logs" / "nanobeir" / "version_0"
+        runs = {path.name: path.read_text() for path in (written / "runs").iterdir()}
+        found.append((json.loads((written / "results.json").read_text())["retrieval"], runs))
+    assert found[0] == found[1]
+    assert len(found[0][1]) == 2
+
+
 def children(pid: int) -> list[int]:
     """Processes below one, on Linux."""
     found = []
