@@ -23,6 +23,7 @@ from compret.nn.verifiers import (
     MaxSim,
     MeanMap,
     PooledCosine,
+    Residual,
     SoftAlignment,
     Verifier,
 )
@@ -37,6 +38,7 @@ VERIFIERS: dict[str, Make] = {
     "soft": lambda: SoftAlignment(band=3, monotone=0.5),
     "cnn": lambda: MapCNN((4, 6), 5),
     "transformer": lambda: MapTransformer(8, 2, 2, 16, patch=2, max_length=32),
+    "residual": lambda: Residual(MapTransformer(16, 1, 2, 32, dropout=0.0), SoftAlignment(), 0.2),
     "penalty": lambda: ConditionalPenalty(MeanMap(), base="maxsim", threshold=0.3),
 }
 QUIET = settings(deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
