@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 from compret.types import Row, UserError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class MixedBatchSampler(Sampler[list[Row]]):
         self.place = Place()
         """After the batches that were given to the model; iteration starts here."""
         self._ahead: deque[Place] = deque()
+        self._told = False
 
     @property
     def global_batch(self) -> int:
@@ -80,6 +84,7 @@ class MixedBatchSampler(Sampler[list[Row]]):
         mine = slice(self.rank * self.batch_size, (self.rank + 1) * self.batch_size)
         for _ in range(self._left(place)):
             batch, waiting, read = self._batch(stream, waiting)
+            waiting = self._few(waiting)
             rows = place.rows + self.global_batch
             place = Place(place.taken + read, tuple(waiting), place.batches + 1, rows)
             place = place if self._left(place) else self._next_epoch(place)
@@ -107,12 +112,22 @@ class MixedBatchSampler(Sampler[list[Row]]):
             row, read = next(stream), read + 1
             if not self._take(row, batch, seen):
                 waiting.append(row)
-            if len(waiting) > 2 * sum(map(len, self.keys)):
+            if read > 2 * (self.epoch_rows + self.global_batch):
                 raise UserError(
                     f"batch_size {self.global_batch}: too few different anchors and positives to fill a batch; "
                     "lower data.batch_size or set data.allow_duplicates"
                 )
         return batch, waiting, read
+
+    def _few(self, waiting: list[Row]) -> list[Row]:
+        """The rows that wait, or the oldest if they are more than an epoch has: a source too small for its weight."""
+        if len(waiting) <= self.epoch_rows:
+            return waiting
+        if not self._told:
+            source = max(range(len(self.keys)), key=[row[0] for row in waiting].count)
+            log.warning("source %d has too few rows for its weight: repeats of them are left out", source)
+        self._told = True
+        return waiting[: self.epoch_rows // 2]
 
     def _take(self, row: Row, batch: list[Row], seen: tuple[set[int], set[int]]) -> bool:
         source, index = row

@@ -23,7 +23,7 @@ def sign_flip_test(a: ArrayLike, b: ArrayLike, resamples: int = 9_999, seed: int
         return None
     found = permutation_test(
         (difference,),
-        np.mean,
+        _rounded_mean,
         permutation_type="samples",
         vectorized=True,
         n_resamples=resamples,
@@ -56,6 +56,11 @@ def difference_interval(
         rng=np.random.default_rng(seed),
     ).confidence_interval
     return float(found.low), float(found.high)
+
+
+def _rounded_mean(values: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+    """To twelve digits, so that patterns with equal sums are equal, in whatever order they were added."""
+    return np.asarray(np.mean(values, axis=axis), dtype=np.float64).round(12) + 0.0
 
 
 def _difference(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:

@@ -141,6 +141,7 @@ def test_a_stream_resumed_on_other_ranks_goes_on_at_the_next_unseen_row(case: Ca
         taken += [row for batch in stream(many, 2) for row in batch]
     except UserError:
         assume(False)
+    assume(not many._told)
     held = len(many.place.waiting)
     assert many.place.taken == len(taken) + held
     plain = itertools.islice(case.sampler()._rows(0), len(taken) + held)
@@ -235,6 +236,16 @@ def test_a_large_weight_repeats_a_source_evenly_and_a_small_one_goes_on() -> Non
     seen, then = ({row for batch in epoch for source, row in batch if source == 1} for epoch in (first, second))
     assert len(seen) == 50
     assert seen | then == set(range(90))
+
+
+def test_a_source_too_small_for_its_weight_is_told_and_does_not_stop_a_fit(caplog: pytest.LogCaptureFixture) -> None:
+    """Half of the rows would be the same one, of which a batch has one: a fit goes on, without its repeats."""
+    sampler = MixedBatchSampler(different(1, 60), [1, 1], 8, 0)
+    batches = stream(sampler, 20)
+    assert caplog.text.count("source 0 has too few rows for its weight") == 1
+    assert len(sampler.place.waiting) <= 61
+    assert all(len(set(batch)) == 8 for batch in batches)
+    assert sum((0, 0) in batch for batch in batches) > 0.9 * len(batches)
 
 
 @pytest.mark.parametrize("column", [0, 1])
