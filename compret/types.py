@@ -10,7 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor, device
+
+    TokenIds: TypeAlias = NDArray[np.int32]
 
 Kind = Literal["query", "document"]
 Row: TypeAlias = tuple[int, int]
@@ -25,8 +29,8 @@ class UserError(Exception):
 class Tokenized:
     """Token ids of texts, not padded: what a tokeniser gives for B texts."""
 
-    ids: Sequence[Sequence[int]]
-    """One sequence of token ids a text, special tokens included."""
+    ids: Sequence[TokenIds]
+    """int32 token ids of each text, special tokens included."""
     truncated: int
     """Texts that were longer than the limit and lost their end."""
 

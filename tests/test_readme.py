@@ -50,7 +50,7 @@ def test_each_command_runs(
     (tmp_path / "data" / "train").mkdir(parents=True)
     (tmp_path / "data" / "nearmiss").mkdir()
     shutil.copytree(beir, tmp_path / "data" / "retrieval")
-    for name in ("retrieval", "structneg"):
+    for name in ("retrieval", "structneg", "paraphrase"):
         shutil.copy(triplets, tmp_path / "data" / "train" / f"{name}.jsonl")
     for name in ("paws_wiki_dev", "sugarcrepe_pp_dev", "cannot_dev"):
         shutil.copy(pairs, tmp_path / "data" / "nearmiss" / f"{name}.jsonl")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from compret.nn.tokenizer import TextTokenizer
 from compret.types import TokenBatch, TripletBatch
 
-Ids = Sequence[Sequence[int]]
+Ids = Sequence[NDArray[np.int32]]
 _NEVER = np.iinfo(np.int64).max // 4
 
 

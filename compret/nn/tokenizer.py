@@ -7,9 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from compret.types import Kind, TokenBatch, Tokenized, UserError
+
+_BLOCK = 1 << 14
+"""Texts tokenised at a time: what the tokeniser knows of a text takes far more memory than its ids."""
 
 
 class TextTokenizer:
@@ -33,19 +38,23 @@ class TextTokenizer:
 
     def __call__(self, texts: Sequence[str], kind: Kind) -> Tokenized:
         """Token ids of each text, not padded, and how many texts were cut at `max_length`."""
-        prompt = self.prompts[kind]
-        prompted = [prompt + text for text in texts] if prompt else list(texts)
-        encodings = self.fast.backend_tokenizer.encode_batch(prompted)
-        return Tokenized([e.ids for e in encodings], sum(bool(e.overflowing) for e in encodings))
+        prompt, truncated = self.prompts[kind], 0
+        ids: list[NDArray[np.int32]] = []
+        for start in range(0, len(texts), _BLOCK):
+            prompted = [prompt + text for text in texts[start : start + _BLOCK]]
+            encodings = self.fast.backend_tokenizer.encode_batch(prompted)
+            ids += [np.array(e.ids, dtype=np.int32) for e in encodings]
+            truncated += sum(bool(e.overflowing) for e in encodings)
+        return Tokenized(ids, truncated)
 
-    def pad(self, ids: Sequence[Sequence[int]], multiple_of: int = 1) -> TokenBatch:
+    def pad(self, ids: Sequence[NDArray[np.int32]], multiple_of: int = 1) -> TokenBatch:
         """Right-padded `(B, M)` ids and mask, M the longest text rounded up to `multiple_of`, within `max_length`."""
         longest = max(map(len, ids))
         width = max(longest, min(-(-longest // multiple_of) * multiple_of, self.max_length))
         ids_BM = torch.full((len(ids), width), self.fast.pad_token_id or 0, dtype=torch.long)
         mask_BM = torch.zeros_like(ids_BM)
         for row, text in enumerate(ids):
-            ids_BM[row, : len(text)] = torch.tensor(text, dtype=torch.long)
+            ids_BM[row, : len(text)] = torch.as_tensor(text)
             mask_BM[row, : len(text)] = 1
         return TokenBatch(ids_BM, mask_BM, tuple(map(len, ids)))
 
