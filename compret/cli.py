@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,8 @@ from compret.callbacks.checkpoint import LastCheckpoint, WholeFiles
 from compret.callbacks.export import Export
 from compret.callbacks.finite import FiniteLoss
 from compret.callbacks.monitors import Throughput
-from compret.distributed import check_launch, is_requeued, launched_rank
+from compret.callbacks.requeue import Requeue, begun_before, mark
+from compret.distributed import check_launch, launch, slurm_job
 from compret.nn.backbone import MINILM
 from compret.tasks.stored import READ_SHARDS, stored_model
 from compret.tasks.suites import SuiteRunner
@@ -49,6 +51,8 @@ _NOT_THE_USERS = (
     "The dirpath has changed from .*",
     "LightningCLI's args parameter is intended to run from within Python.*",
 )
+_PATIENCE = 3.0
+"""Seconds in which a launcher ends all ranks when the first one has failed."""
 TRAINER_DEFAULTS = {"use_distributed_sampler": False, "num_sanity_val_steps": 0, "log_every_n_steps": 10}
 
 
@@ -77,8 +81,17 @@ def run(arguments: Sequence[str]) -> int:
         mistake = _users_mistake(error)
         if mistake is None:
             raise
-        raise mistake from error
+        raise _told_once(mistake) from error
     return 0
+
+
+def _told_once(mistake: UserError) -> UserError:
+    """Ranks make the same mistakes: what rank 0 has told, its launcher spares the others, which wait for that."""
+    rank = launch().rank
+    if rank == 0:
+        return mistake
+    time.sleep(_PATIENCE)
+    return UserError(f"rank {rank}: {mistake}")
 
 
 def _users_mistake(error: BaseException | None) -> UserError | None:
@@ -156,7 +169,7 @@ class CompretCLI(LightningCLI):
             "--matmul_precision",
             type=Literal["highest", "high", "medium"],
             default="highest",
-            help="Of float32 matrix products on a GPU: high is TF32.",
+            help="Of float32 matrix products: highest is float32; high is TF32 on NVIDIA GPUs, and faster.",
         )
         parser.set_defaults({"model": {"class_path": "compret.tasks.DualEncoder"}})
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=_seed)
@@ -188,6 +201,9 @@ class CompretCLI(LightningCLI):
         model = {"class_path": stored["class"], "init_args": {**stored["recipe"], **_set(shared)}}
         self.config = self.parser.parse_object({subcommand: {"model": model}}, self.config)
 
+    def before_instantiate_classes(self) -> None:
+        torch.set_float32_matmul_precision(self._get(self.config, "matmul_precision"))
+
     def instantiate_classes(self) -> None:
         super().instantiate_classes()
         if isinstance(self.model, SuiteRunner):
@@ -195,11 +211,10 @@ class CompretCLI(LightningCLI):
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer with the run's folders, unless the user gave a logger of his own."""
-        torch.set_float32_matmul_precision(self._get(self.config_init, "matmul_precision"))
         options = self._get(self.config_init, "trainer")
         root = Path(options.get("default_root_dir") or ".")
         name = self._get(self.config_init, "name")
-        version = next_version(root, name)
+        version = self._begun_before(root / "checkpoints" / name) or next_version(root, name)
         if options.get("logger") in (None, True):
             _make(root / "logs" / name / version)
             kwargs["logger"] = TensorBoardLogger(root / "logs", name=name, version=version)
@@ -214,8 +229,7 @@ class CompretCLI(LightningCLI):
             *(options.get("callbacks") or []),
             *self._callbacks(root / "checkpoints" / name / version),
         ]
-        trainer = super().instantiate_trainer(**kwargs)
-        check_launch(trainer.world_size)
+        trainer = self._trainer(**kwargs)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeFiles()
         path = self._get(self.config_init, "ckpt_path")
@@ -224,6 +238,26 @@ class CompretCLI(LightningCLI):
                 f"--ckpt_path {path}: sharded, for --trainer.strategy fsdp; to make one file of it: "
                 f"python -m lightning.pytorch.utilities.consolidate_checkpoint {path}"
             )
+        return trainer
+
+    def _begun_before(self, runs: Path) -> str | None:
+        """The version that a restarted SLURM job goes on in, from its last.ckpt if it came that far."""
+        folder = begun_before(runs) if self.subcommand == "fit" else None
+        if folder is None:
+            return None
+        self.save_config_kwargs["overwrite"] = True
+        if (folder / "last.ckpt").exists():
+            self.config_init[self.subcommand]["ckpt_path"] = str(folder / "last.ckpt")
+        log.info("the restarted SLURM job goes on in %s", folder)
+        return folder.name
+
+    def _trainer(self, **kwargs: Any) -> Trainer:
+        """The trainer; options that contradict each other or the machine are the user's mistake."""
+        try:
+            trainer = super().instantiate_trainer(**kwargs)
+        except (ValueError, RuntimeError) as error:
+            raise UserError(" ".join(str(error).split())) from error
+        check_launch(trainer.num_devices, trainer.num_nodes)
         return trainer
 
     def _callbacks(self, folder: Path) -> list[Callback]:
@@ -239,6 +273,9 @@ class CompretCLI(LightningCLI):
             extra.append(FiniteLoss())
         if self.subcommand == "fit" and options.get("enable_checkpointing") is not False:
             _make(folder)
+            mark(folder)
+            if slurm_job():
+                extra.append(Requeue(folder / "last.ckpt"))
             extra += [Export(folder / "export"), LastCheckpoint(folder, self._get(self.config, "checkpoint_every"))]
             if getattr(self.datamodule, "validation", None):
                 extra.append(
@@ -250,14 +287,14 @@ class CompretCLI(LightningCLI):
 
 
 def next_version(root: Path, name: str) -> str:
-    """The first of version_0, version_1, … that neither logs nor checkpoints hold yet; a requeued job has its old one.
+    """The first of version_0, version_1, … that neither logs nor checkpoints hold yet.
 
     Ranks may count differently, since rank 0 makes its folders meanwhile: they write to what rank 0 tells them.
     """
     number = 0
     while any((root / room / name / f"version_{number}").exists() for room in ("logs", "checkpoints")):
         number += 1
-    return f"version_{max(0, number - 1) if is_requeued() else number}"
+    return f"version_{number}"
 
 
 def _set(options: dict[str, Any]) -> dict[str, Any]:
@@ -266,8 +303,8 @@ def _set(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _make(folder: Path) -> None:
-    """Make a folder, as the first rank."""
-    if launched_rank() > 0:
+    """Make a folder of the run's. Rank 0 alone does: the others take its folder from Lightning, which broadcasts it."""
+    if launch().rank > 0:
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -282,7 +319,7 @@ def _seed(seed: bool | int) -> int:
 def _quiet() -> None:
     """compret's own log lines to the terminal; tips and warnings that its users cannot act on, away."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    logging.getLogger("compret").setLevel(logging.INFO if launched_rank() == 0 else logging.WARNING)
+    logging.getLogger("compret").setLevel(logging.INFO if launch().rank == 0 else logging.WARNING)
     logging.getLogger("datasets").setLevel(logging.CRITICAL)
     logging.getLogger("lightning.pytorch.utilities.rank_zero").addFilter(lambda r: "💡 Tip" not in r.getMessage())
     for message in _NOT_THE_USERS:

@@ -1,9 +1,10 @@
-"""The only file that knows ranks: world size, shards, gathering with and without gradients, sharded checkpoints."""
+"""The only file that knows ranks: launchers, world size, shards, gathering with and without gradients, checkpoints."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,40 +19,85 @@ from compret.types import UserError
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Launch:
+    """What started this process among others: torchrun, srun, or Lightning with neither."""
+
+    by: str
+    rank: int
+    processes: int
+    nodes: int
+
+
+def launch() -> Launch:
+    """What the launcher's variables say; they are there before ranks are connected."""
+    env = os.environ
+    if dist.is_available() and dist.is_torchelastic_launched():
+        processes = int(env["WORLD_SIZE"])
+        return Launch("torchrun", int(env["RANK"]), processes, processes // int(env["LOCAL_WORLD_SIZE"]))
+    if _in_slurm_job() and "SLURM_STEP_ID" in env:
+        return Launch("srun", int(env["SLURM_PROCID"]), int(env["SLURM_NTASKS"]), int(env.get("SLURM_NNODES", 1)))
+    # Lightning starts the others of a node itself and counts them there
+    return Launch("", int(env.get("NODE_RANK", 0)) or int(env.get("LOCAL_RANK", 0)), 1, 1)
+
+
+def check_launch(devices: int, nodes: int) -> None:
+    """Refuse a trainer that counts other processes than were started: each would train alone, or wait for ever.
+
+    Args:
+        devices: that the trainer uses on a node.
+        nodes: that the trainer counts.
+
+    Raises:
+        UserError: the message says what to add.
+    """
+    started = launch()
+    if started.by and (started.processes, started.nodes) != (devices * nodes, nodes):
+        on_nodes = f"{started.processes} processes on {started.nodes} {'node' if started.nodes == 1 else 'nodes'}"
+        raise UserError(
+            f"{started.by} started {on_nodes}, the trainer counts {devices * nodes} on {nodes}: add "
+            f"--trainer.devices {started.processes // started.nodes} --trainer.num_nodes {started.nodes} "
+            "--trainer.strategy ddp"
+        )
+    if not started.by and _in_slurm_job() and devices * nodes > 1:
+        raise UserError(
+            f"a SLURM job of {devices} devices on {nodes} nodes, started without srun: write srun before compret, and "
+            f"#SBATCH --nodes={nodes} --ntasks-per-node={devices}"
+        )
+
+
+@dataclass(frozen=True)
+class Job:
+    """A SLURM job, or one task of a job array."""
+
+    id: str
+    queued_as: str
+    """What `scontrol` calls it."""
+    is_restarted: bool
+    """It was requeued, and ran before under the same id."""
+
+
+def slurm_job() -> Job | None:
+    """The SLURM job that this process is a step of."""
+    env = os.environ
+    if launch().by != "srun" or "SLURM_JOB_ID" not in env:
+        return None
+    array = f"{env.get('SLURM_ARRAY_JOB_ID')}_{env.get('SLURM_ARRAY_TASK_ID')}"
+    queued_as = array if "SLURM_ARRAY_JOB_ID" in env else env["SLURM_JOB_ID"]
+    return Job(env["SLURM_JOB_ID"], queued_as, int(env.get("SLURM_RESTART_COUNT") or 0) > 0)
+
+
+def _in_slurm_job() -> bool:
+    """As Lightning sees it: jobs of these names are interactive, and no launcher."""
+    return "SLURM_NTASKS" in os.environ and os.environ.get("SLURM_JOB_NAME") not in ("bash", "interactive")
+
+
 def world_size() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def rank() -> int:
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
-
-
-def launched_rank() -> int:
-    """This process's rank as its launcher says, before any process group exists; 0 if none launched it."""
-    told = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
-    return next((int(value) for value in told if value), 0)
-
-
-def is_requeued() -> bool:
-    """Whether SLURM runs this job anew, so that it goes on where it was stopped."""
-    return int(os.environ.get("SLURM_RESTART_COUNT") or 0) > 0
-
-
-def check_launch(processes: int) -> None:
-    """Compare the processes of a trainer with those that torchrun started.
-
-    Raises:
-        UserError: they differ: every process would train alone and believe that it is the only one.
-    """
-    started = int(os.environ.get("WORLD_SIZE") or 1)
-    if "TORCHELASTIC_RUN_ID" not in os.environ or started == processes:
-        return
-    here = int(os.environ.get("LOCAL_WORLD_SIZE") or started)
-    nodes = f" --trainer.num_nodes {started // here}" if started > here else ""
-    raise UserError(
-        f"torchrun started {started} processes, the trainer has {processes}: add --trainer.devices {here} "
-        f"--trainer.strategy ddp{nodes}"
-    )
 
 
 def dealt(items: Sequence[T]) -> Sequence[T]:
@@ -109,6 +155,20 @@ def gather_objects(value: T) -> list[T]:
     values: list[T | None] = [None] * world_size()
     dist.all_gather_object(values, value)
     return [v for v in values if v is not None]
+
+
+class Agreement:
+    """Whether any rank says yes; asked through the CPU, so that none waits for its GPU. All ranks make one and ask."""
+
+    def __init__(self) -> None:
+        self.group = dist.new_group(backend="gloo") if world_size() > 1 else None
+
+    def any(self, said: bool) -> bool:
+        if self.group is None:
+            return said
+        heard = torch.tensor([said], dtype=torch.uint8)
+        dist.all_reduce(heard, dist.ReduceOp.MAX, group=self.group)
+        return bool(heard)
 
 
 def incomplete_files(folder: Path) -> list[Path]:

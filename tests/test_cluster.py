@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from compret.cli import next_version, shipped_configs
-from compret.distributed import check_launch, launched_rank
+from compret.cli import shipped_configs
+from compret.distributed import Job, Launch, check_launch, launch, slurm_job
 from compret.types import UserError
 
 CLUSTER = shipped_configs()[-1] / "cluster"
@@ -89,39 +89,46 @@ def test_processes_that_torchrun_started_alone_say_so(tmp_path: Path, tiny: Path
     ]
     code, said = outcome([*TORCHRUN, *arguments])
     assert code != 0
-    assert "torchrun started 2 processes, the trainer has 1: add --trainer.devices 2 --trainer.strategy ddp" in said
+    assert "torchrun started 2 processes on 1 node, the trainer counts 1 on 1: add --trainer.devices 2 " in said
+    assert "--trainer.strategy ddp" in said
     assert not (tmp_path / "checkpoints").exists() or not list((tmp_path / "checkpoints").rglob("*.ckpt"))
 
 
-def test_what_torchrun_started_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    check_launch(1)
-    monkeypatch.setenv("WORLD_SIZE", "16")
-    check_launch(1)  # another launcher's variable
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run")
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
-    check_launch(16)
-    with pytest.raises(
-        UserError, match=r"16 processes, the trainer has 8: add .*devices 8 .* ddp --trainer.num_nodes 2"
-    ):
-        check_launch(8)
+@pytest.fixture
+def alone(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """No launcher's variables."""
+    for name in [name for name in os.environ if name.startswith(("SLURM_", "TORCHELASTIC_", "RANK", "LOCAL_RANK"))]:
+        monkeypatch.delenv(name)
+    return monkeypatch
 
 
-def test_ranks_are_known_before_they_meet(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"):
-        monkeypatch.delenv(name, raising=False)
-    assert launched_rank() == 0
-    monkeypatch.setenv("SLURM_PROCID", "3")
-    assert launched_rank() == 3
+def test_what_torchrun_started_is_compared(alone: pytest.MonkeyPatch) -> None:
+    assert launch() == Launch("", 0, 1, 1)
+    check_launch(8, 2)  # Lightning starts them itself
+    for name, value in {"WORLD_SIZE": 16, "LOCAL_WORLD_SIZE": 8, "RANK": 3, "TORCHELASTIC_RUN_ID": "run"}.items():
+        alone.setenv(name, str(value))
+    assert launch() == Launch("torchrun", 3, 16, 2)
+    check_launch(8, 2)
+    with pytest.raises(UserError, match=r"16 processes on 2 nodes, .* counts 8 on 1: add .*devices 8 .*num_nodes 2 "):
+        check_launch(8, 1)
 
 
-def test_a_requeued_job_keeps_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert next_version(tmp_path, "fit") == "version_0"
-    for version in ("version_0", "version_1"):
-        (tmp_path / "logs" / "fit" / version).mkdir(parents=True)
-    assert next_version(tmp_path, "fit") == "version_2"
-    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
-    assert next_version(tmp_path, "fit") == "version_1"
-    assert next_version(tmp_path, "new") == "version_0"
+def test_what_srun_started_is_compared(alone: pytest.MonkeyPatch) -> None:
+    tasks = {"NTASKS": 8, "NNODES": 2, "PROCID": 5, "JOB_ID": 7, "JOB_NAME": "train"}
+    for name, value in tasks.items():
+        alone.setenv(f"SLURM_{name}", str(value))
+    with pytest.raises(UserError, match="started without srun: write srun before compret"):
+        check_launch(4, 2)
+    assert slurm_job() is None
+    alone.setenv("SLURM_STEP_ID", "0")
+    assert launch() == Launch("srun", 5, 8, 2)
+    check_launch(4, 2)
+    with pytest.raises(UserError, match="srun started 8 processes on 2 nodes"):
+        check_launch(4, 1)
+    assert slurm_job() == Job("7", "7", False)
+    for name, value in {"ARRAY_JOB_ID": 6, "ARRAY_TASK_ID": 43, "RESTART_COUNT": 1}.items():
+        alone.setenv(f"SLURM_{name}", str(value))
+    assert slurm_job() == Job("7", "6_43", True)
 
 
 @pytest.mark.parametrize(

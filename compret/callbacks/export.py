@@ -12,6 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
 from compret.evaluation.retriever import save_verifier
+from compret.tasks.stored import READ_SHARDS
 from compret.types import UserError
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,9 @@ class Export(Callback):
     @rank_zero_only
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        if isinstance(trainer.strategy, READ_SHARDS):
+            log.warning("no export: this rank has a shard of the model; compret test takes the checkpoint")
             return
         unfinished = self.folder.with_name(self.folder.name + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
