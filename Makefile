@@ -30,7 +30,7 @@ test: .venv/ready
 	$(BIN)/ruff check compret tests
 	$(BIN)/ruff format --check compret tests
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not benchmark and not full"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not benchmark and not full"
 
 full: .venv/ready
 	$(BIN)/python -m pytest -m full
