@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+from typing import IO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from compret.types import UserError
 
 MEMORY = 1 << 30
 """Bytes of vectors or of token states that one dataset may hold in memory."""
@@ -21,14 +25,16 @@ class VectorStore:
         width: D.
         device: where rows are wanted, and where all of them lie if they fit.
         memory: bytes above which they go to a file; it vanishes with the process.
+
+    Raises:
+        UserError: the temporary folder has no room for them.
     """
 
     def __init__(self, count: int, width: int, device: torch.device, memory: int = MEMORY) -> None:
         self.shape, self.device = (count, width), device
         self.on_disk = count * width * 4 > memory
         if self.on_disk:
-            self._file = tempfile.NamedTemporaryFile(prefix="compret-vectors-")  # noqa: SIM115
-            self._file.truncate(count * width * 4)
+            self._file = temporary_file(count * width * 4)
         else:
             self._rows_ND = torch.empty(self.shape, device=device)
 
@@ -49,3 +55,28 @@ class VectorStore:
     def _mapped(self, mode: str) -> np.memmap[tuple[int, int], np.dtype[np.float32]]:
         """A map for one access: pages stay resident for as long as the map that read them."""
         return np.memmap(self._file.name, np.float32, mode, shape=self.shape)  # type: ignore[call-overload,no-any-return]
+
+
+def temporary_file(size: int) -> IO[bytes]:
+    """A file of `size` bytes that vanishes with the process; its room is taken at once.
+
+    Writing to the map of a file that the disk has no room for kills the process without a word.
+
+    Raises:
+        UserError: the temporary folder has no such room.
+    """
+    file = tempfile.NamedTemporaryFile(prefix="compret-vectors-")  # noqa: SIM115
+    try:
+        _allocate(file.fileno(), size)
+    except OSError as error:
+        file.close()
+        room = f"no room for {size / 2**30:.2f} GiB of vectors ({error.strerror})"
+        raise UserError(f"{tempfile.gettempdir()}: {room}; set TMPDIR to a folder that has it") from error
+    return file
+
+
+def _allocate(file: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:  # macOS
+        os.truncate(file, size)

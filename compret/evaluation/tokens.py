@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,7 +11,7 @@ from torch import Tensor
 
 from compret.distributed import dealt, gather_dealt
 from compret.evaluation.encode import encoded_rounds
-from compret.evaluation.store import MEMORY
+from compret.evaluation.store import MEMORY, temporary_file
 from compret.nn.encoder import TextEncoder
 from compret.nn.pairs import TokenStates, joined, token_states
 from compret.types import Kind
@@ -53,6 +51,9 @@ def encode_tokens(
         special_tokens: keep the states of [CLS], [SEP] and the like.
         progress: name of the progress bar; none is shown if empty.
         memory: bytes of states above which they go to a memory-mapped temporary file.
+
+    Raises:
+        UserError: the temporary folder has no room for that file.
     """
     unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     tokenized = encoder.tokenizer(list(unique), kind)
@@ -83,5 +84,5 @@ def _store(tokens: int, width: int, memory: int) -> Tensor:
     """Room for `(T, D)` half-precision states; a file that vanishes with the process where memory is too small."""
     if tokens * width * 2 <= memory or tokens == 0:
         return torch.empty((tokens, width), dtype=torch.float16)
-    with tempfile.NamedTemporaryFile(prefix="compret-tokens-", dir=Path(tempfile.gettempdir())) as file:
-        return torch.from_numpy(np.memmap(file, dtype=np.float16, mode="w+", shape=(tokens, width)))
+    with temporary_file(tokens * width * 2) as file:
+        return torch.from_numpy(np.memmap(file, dtype=np.float16, mode="r+", shape=(tokens, width)))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +13,9 @@ from hypothesis import strategies as st
 
 from compret.evaluation import encode as module
 from compret.evaluation.encode import budgeted, encode
+from compret.evaluation.tokens import encode_tokens
 from compret.nn.encoder import TextEncoder
-from compret.types import Encoded, TokenBatch
+from compret.types import Encoded, TokenBatch, UserError
 
 QUIET = [HealthCheck.function_scoped_fixture]
 
@@ -63,3 +67,20 @@ def test_dropout_is_off_and_comes_back(tiny_encoder: TextEncoder, sentences: lis
     assert torch.equal(first, second)
     assert tiny_encoder.training
     tiny_encoder.eval()
+
+
+@pytest.fixture
+def _files_of_a_kilobyte() -> Iterator[None]:
+    """As on a full disk, a longer file is refused when its room is asked for."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("_files_of_a_kilobyte")
+def test_a_full_temporary_folder_is_told(tiny_encoder: TextEncoder, sentences: list[str]) -> None:
+    assert len(encode(tiny_encoder, sentences, "query")) == len(sentences)
+    for encoded in (encode, encode_tokens):
+        with pytest.raises(UserError, match="no room for .* GiB of vectors .*; set TMPDIR"):
+            encoded(tiny_encoder, sentences, "query", memory=100)
