@@ -97,7 +97,7 @@ def verifier_scores(
     """The verifier's score of each pair, `(P,)`, the anchor as query; and counts of the texts."""
     texts = encode_tokens(encoder, [*data.anchors, *data.candidates], "query", special_tokens, data.name)
     pairs = len(data.anchors)
-    rows = np.array([texts.rows_N[:pairs], texts.rows_N[pairs:]]).T
+    rows = np.array([texts.rows_N[:pairs], texts.rows_N[pairs:]], dtype=np.int64).T
     lengths = np.array(texts.states.lengths)[rows]
     order = np.lexsort((lengths[:, 0], lengths.prod(1)))
     blocks = [order[start : start + _PAIRS] for start in range(0, pairs, _PAIRS)]

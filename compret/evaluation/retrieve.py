@@ -119,10 +119,16 @@ def rank_documents(
         vectors_ND = documents[rows]
         places_N = torch.from_numpy(place_N[rows]).to(vectors_ND.device)
         for part, places in enumerate(dealt(asked)):
-            scores_QK, columns_QK = top_k(queries_QD[torch.from_numpy(places)] @ vectors_ND.T, depth)
+            scores_QK, columns_QK = top_k(_cosines(queries_QD[torch.from_numpy(places)], vectors_ND), depth)
             mine[part] = _merged(mine[part], (scores_QK, places_N[columns_QK]), depth)
     scores_QK, rows_QK = (_gathered(parts, asked) for parts in zip(_none(queries_QD), *mine, strict=True))
     return Ranking(scores_QK, rows_QK, by_id)
+
+
+def _cosines(queries_QD: Tensor, documents_ND: Tensor) -> Tensor:
+    """float32 whatever the autocast, whose types cannot tell near neighbours apart."""
+    with torch.autocast(queries_QD.device.type, enabled=False):
+        return queries_QD @ documents_ND.T
 
 
 def _none(queries_QD: Tensor) -> Best:

@@ -17,12 +17,14 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
 
 from compret.data.suites import NanoBEIR, NearMissPairs
+from compret.evaluation.bench import Bench
 from compret.evaluation.encode import encode
 from compret.evaluation.retrieve import evaluate_retrieval, rank_documents, top_k
 from compret.evaluation.separate import best_threshold, evaluate_near_misses
 from compret.nn.backbone import MINILM, load_backbone
 from compret.nn.encoder import TextEncoder
-from compret.types import RetrievalSet
+from compret.nn.verifiers import MaxSim, Verifier
+from compret.types import NearMissSet, RetrievalSet
 
 KS = (1, 3, 5, 10)
 
@@ -62,6 +64,21 @@ def test_vectors_on_disk_are_those_in_memory(tiny_encoder: TextEncoder, sentence
     one, other = (rank_documents(v.unit_ND[:5], v, ids, 7, block=8) for v in (in_memory, on_disk))
     assert torch.equal(one.scores_QK, other.scores_QK)
     assert torch.equal(one.rows_QK, other.rows_QK)
+
+
+def test_mixed_precision_changes_no_rank() -> None:
+    """bfloat16 has three digits, fewer than neighbours differ by."""
+    generator = torch.Generator().manual_seed(0)
+    documents, queries = (
+        torch.nn.functional.normalize(torch.randn(count, 64, generator=generator), dim=1) for count in (2000, 9)
+    )
+    ids = [f"{i:04d}" for i in range(len(documents))]
+    exact = rank_documents(queries, documents, ids)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (queries @ documents.T).dtype == torch.bfloat16
+        mixed = rank_documents(queries, documents, ids)
+    assert torch.equal(mixed.rows_QK, exact.rows_QK)
+    assert torch.equal(mixed.scores_QK, exact.scores_QK)
 
 
 MILLION = """
@@ -136,6 +153,13 @@ def test_numbers_are_those_of_sentence_transformers(
 def test_what_was_done_to_the_texts_is_counted(tiny_encoder: TextEncoder, beir: Path) -> None:
     counts = evaluate_retrieval(tiny_encoder, NanoBEIR(str(beir), ["zoo"]).load(0)).count()
     assert (counts["documents"], counts["queries"], counts["empty_documents"]) == (32, 9, 1)
+
+
+@pytest.mark.parametrize("verifier", [None, MaxSim()], ids=["cosine", "verifier"])
+def test_a_set_of_no_pairs_has_no_scores(tiny_encoder: TextEncoder, verifier: Verifier | None) -> None:
+    bench = Bench(tiny_encoder, verifier)
+    bench.run(NearMissSet("none", [], [], [], [], ""))
+    assert bench.near_miss[0].scores_P.shape == (0,)
 
 
 def test_the_threshold_is_chosen_on_the_validation_pairs(
