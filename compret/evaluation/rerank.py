@@ -40,7 +40,7 @@ def evaluate_two_stages(
     documents = encode_tokens(encoder, data.documents, "document", special_tokens, f"{data.name} documents")
     queries = encode_tokens(encoder, data.queries, "query", special_tokens, f"{data.name} queries")
     encoded = time.perf_counter()
-    recalled = (search or rank_documents)(queries.unit_ND, documents.unit_ND, data.document_ids)
+    recalled = (search or rank_documents)(queries.unit_ND, documents.vectors, data.document_ids)
     searched = time.perf_counter()
     reranked = rerank(verifier, queries, documents, recalled, data.name)
     runs = [ranking.run(data) for ranking in (recalled, reranked)]
@@ -52,7 +52,7 @@ def evaluate_two_stages(
         second,
         runs[1],
         data.qrels,
-        count_texts(data, documents, queries),
+        count_texts(data, documents.vectors, queries.vectors),
         seconds,
         data.fingerprint,
         RecallStage(first, runs[0]),
@@ -97,7 +97,7 @@ def verifier_scores(
     """The verifier's score of each pair, `(P,)`, the anchor as query; and counts of the texts."""
     texts = encode_tokens(encoder, [*data.anchors, *data.candidates], "query", special_tokens, data.name)
     pairs = len(data.anchors)
-    rows = np.array([texts.rows_N[:pairs], texts.rows_N[pairs:]], dtype=np.int64).T
+    rows = np.stack([texts.rows_N[:pairs], texts.rows_N[pairs:]], axis=1)
     lengths = np.array(texts.states.lengths)[rows]
     order = np.lexsort((lengths[:, 0], lengths.prod(1)))
     blocks = [order[start : start + _PAIRS] for start in range(0, pairs, _PAIRS)]
@@ -106,5 +106,5 @@ def verifier_scores(
         mine.append(score_pairs(verifier, texts.states, texts.states, rows[block].tolist(), encoder.device))
     where, scores = gather_dealt(torch.cat(mine), blocks)
     scores_P = torch.empty_like(scores).index_copy(0, torch.from_numpy(where).to(scores.device), scores)
-    counts = {"pairs": pairs, "empty_texts": texts.empty, "truncated_texts": texts.truncated}
+    counts = {"pairs": pairs, "empty_texts": texts.vectors.empty, "truncated_texts": texts.vectors.truncated}
     return scores_P.double().cpu().numpy(), counts

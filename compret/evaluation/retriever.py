@@ -110,7 +110,7 @@ class TwoStageRetriever:
         asked = encode_tokens(self.encoder, queries, "query", self.special_tokens)
         # places with leading zeros sort as numbers do, which is the order of ties
         ids = [f"{row:012d}" for row in range(len(self.texts))]
-        recalled = rank_documents(asked.unit_ND, self._indexed.unit_ND, ids, max(recall, k))
+        recalled = rank_documents(asked.unit_ND, self._indexed.vectors, ids, max(recall, k))
         ranking = rerank(self.verifier, asked, self._indexed, recalled)
         ranked = zip(ranking.rows_QK[:, :k].tolist(), ranking.scores_QK[:, :k].tolist(), strict=True)
         return [[Hit(self.texts[r], r, s) for r, s in zip(rows, scores, strict=True)] for rows, scores in ranked]

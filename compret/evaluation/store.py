@@ -52,6 +52,10 @@ class VectorStore:
             return torch.from_numpy(self._mapped("r")[places]).to(self.device)
         return self._rows_ND[torch.from_numpy(places).to(self.device)]
 
+    def tensor(self) -> Tensor:
+        """All rows: on the device, or mapped on the CPU, where those that are read stay while the system has room."""
+        return torch.from_numpy(self._mapped("r+")) if self.on_disk else self._rows_ND
+
     def _mapped(self, mode: str) -> np.memmap[tuple[int, int], np.dtype[np.float32]]:
         """A map for one access: pages stay resident for as long as the map that read them."""
         return np.memmap(self._file.name, np.float32, mode, shape=self.shape)  # type: ignore[call-overload,no-any-return]

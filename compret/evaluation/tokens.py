@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from compret.distributed import dealt, gather_dealt
-from compret.evaluation.encode import encoded_rounds
-from compret.evaluation.store import MEMORY, temporary_file
+from compret.evaluation.encode import Places, Vectors, encoded_rounds
+from compret.evaluation.store import MEMORY, VectorStore, temporary_file
 from compret.nn.encoder import TextEncoder
 from compret.nn.pairs import TokenStates, joined, token_states
 from compret.types import Kind
@@ -19,22 +19,24 @@ from compret.types import Kind
 
 @dataclass(frozen=True)
 class TokenIndex:
-    """Token states of N texts; equal texts share theirs."""
+    """Token states and unit pooled vectors of N texts; equal texts share theirs."""
 
     states: TokenStates
     """Of the different texts."""
-    rows_N: tuple[int, ...]
-    """Where each text's states stand."""
-    truncated: int
-    empty: int
+    vectors: Vectors
+
+    @property
+    def rows_N(self) -> Places:
+        """Where each text's states stand."""
+        return self.vectors.rows_N
 
     @property
     def unit_ND(self) -> Tensor:
-        """Unit pooled vectors, float32."""
-        return self.states.pooled_BD[torch.tensor(self.rows_N, device=self.states.pooled_BD.device)].float()
+        """Unit pooled vectors of all texts, float32, in memory."""
+        return self.vectors.unit_ND
 
     def __getitem__(self, texts: Sequence[int]) -> TokenStates:
-        return self.states[[self.rows_N[i] for i in texts]]
+        return self.states[self.rows_N[list(texts)].tolist()]
 
 
 def encode_tokens(
@@ -50,10 +52,10 @@ def encode_tokens(
     Args:
         special_tokens: keep the states of [CLS], [SEP] and the like.
         progress: name of the progress bar; none is shown if empty.
-        memory: bytes of states above which they go to a memory-mapped temporary file.
+        memory: bytes of states above which they go to a memory-mapped temporary file; and likewise of vectors.
 
     Raises:
-        UserError: the temporary folder has no room for that file.
+        UserError: the temporary folder has no room for such a file.
     """
     unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     tokenized = encoder.tokenizer(list(unique), kind)
@@ -61,23 +63,19 @@ def encode_tokens(
     lengths = np.array([end - start for start, end in kept], dtype=np.int64)
     starts = np.append(0, np.cumsum(lengths))
     store = _store(int(starts[-1]), encoder.width, memory)
-    pooled = torch.empty((len(unique), encoder.width), device=encoder.device)
+    pooled = VectorStore(len(unique), encoder.width, encoder.device, memory)
+    none_TD = torch.empty((0, encoder.width), device=encoder.device)
     for places, encoded in encoded_rounds(encoder, tokenized, progress):
         mine = [token_states(e, [kept[i] for i in rows]) for e, rows in zip(encoded, dealt(places), strict=True)]
-        states = joined([_none(pooled), *mine])
+        states = joined([TokenStates(none_TD, (), none_TD), *mine])
         tokens = [np.concatenate([np.arange(starts[i], starts[i + 1]) for i in rows]) for rows in places]
         where, rows_TD = gather_dealt(states.unit_TD.half(), tokens)
         store[torch.from_numpy(where)] = rows_TD.cpu()
         where, rows_BD = gather_dealt(states.pooled_BD, places)
-        pooled[torch.from_numpy(where).to(pooled.device)] = rows_BD
-    rows_N = tuple(unique[text] for text in texts)
-    empty = sum(not text.strip() for text in texts)
-    return TokenIndex(TokenStates(store, tuple(lengths.tolist()), pooled), rows_N, tokenized.truncated, empty)
-
-
-def _none(pooled: Tensor) -> TokenStates:
-    """The states of no text."""
-    return TokenStates(pooled[:0], (), pooled[:0])
+        pooled[where] = rows_BD
+    rows_N = np.array([unique[text] for text in texts], dtype=np.int64)
+    vectors = Vectors(pooled, rows_N, tokenized.truncated, sum(not text.strip() for text in texts))
+    return TokenIndex(TokenStates(store, tuple(lengths.tolist()), pooled.tensor()), vectors)
 
 
 def _store(tokens: int, width: int, memory: int) -> Tensor:

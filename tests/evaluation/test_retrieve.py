@@ -17,10 +17,13 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.evaluation import InformationRetrievalEvaluator
 
 from compret.data.suites import NanoBEIR, NearMissPairs
+from compret.evaluation import separate
 from compret.evaluation.bench import Bench
 from compret.evaluation.encode import encode
+from compret.evaluation.rerank import rerank
 from compret.evaluation.retrieve import evaluate_retrieval, rank_documents, top_k
-from compret.evaluation.separate import best_threshold, evaluate_near_misses
+from compret.evaluation.separate import best_threshold, evaluate_near_misses, pooled_cosines
+from compret.evaluation.tokens import encode_tokens
 from compret.nn.backbone import MINILM, load_backbone
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import MaxSim, Verifier
@@ -79,6 +82,28 @@ def test_mixed_precision_changes_no_rank() -> None:
         mixed = rank_documents(queries, documents, ids)
     assert torch.equal(mixed.rows_QK, exact.rows_QK)
     assert torch.equal(mixed.scores_QK, exact.scores_QK)
+
+
+def test_two_stages_on_disk_rank_like_those_in_memory(tiny_encoder: TextEncoder, sentences: list[str]) -> None:
+    texts, verifier = [*sentences, sentences[3]], MaxSim()
+    ids, rankings = [str(i) for i in range(len(texts))], []
+    for memory in (1 << 30, 100):
+        documents, queries = (encode_tokens(tiny_encoder, t, "query", memory=memory) for t in (texts, texts[:5]))
+        assert documents.vectors.store.on_disk == (memory == 100)
+        recalled = rank_documents(queries.unit_ND, documents.vectors, ids, 7, block=8)
+        rankings.append((recalled, rerank(verifier, queries, documents, recalled)))
+    for one, other in zip(*rankings, strict=True):
+        assert torch.equal(one.scores_QK, other.scores_QK)
+        assert torch.equal(one.rows_QK, other.rows_QK)
+
+
+def test_pairs_are_scored_in_blocks(
+    tiny_encoder: TextEncoder, sentences: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, _ = pooled_cosines(tiny_encoder, sentences[:-1], sentences[1:])
+    monkeypatch.setattr(separate, "_PAIRS", 7)
+    blocks, _ = pooled_cosines(tiny_encoder, sentences[:-1], sentences[1:])
+    assert blocks.tolist() == whole.tolist()
 
 
 MILLION = """
