@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compret.evaluation.retrieve import DEPTH, DOCUMENTS, Ranking, Rows, Searcher, rank_documents
+from compret.distributed import dealt
+from compret.evaluation.retrieve import DEPTH, DOCUMENTS, Ranking, Rows, Searcher, gathered, rank_documents
 from compret.types import UserError
 
 Search: TypeAlias = Literal["exact", "faiss"]
@@ -34,7 +35,8 @@ def rank_approximately(
 ) -> Ranking:
     """What `rank_documents` gives, but for some of the best documents that the graph does not lead to.
 
-    Malkov and Yashunin 2016, arXiv 1603.09320. Every rank builds the whole graph and asks it all queries.
+    Malkov and Yashunin 2016, arXiv 1603.09320. Every rank builds the whole graph and asks it its share of the queries:
+    graphs that several threads build differ, so that only what was gathered is the same on all ranks.
 
     Args:
         documents: N unit vectors, as for `rank_documents`.
@@ -45,12 +47,14 @@ def rank_approximately(
     by_id = np.argsort(np.array(ids, dtype=object), kind="stable")
     for start in range(0, len(ids), block):
         index.add(documents[by_id[start : start + block]].float().cpu().numpy())
-    scores, places = index.search(queries_QD.float().cpu().numpy(), min(depth, len(ids)))
-    if (places < 0).any():  # the graph led to fewer documents than were asked for
-        return rank_documents(queries_QD, documents, ids, depth, block)
+    asked = [np.array([query]) for query in range(len(queries_QD))]
+    mine = queries_QD[list(dealt(range(len(asked))))].float().cpu().numpy()
+    scores, places = index.search(mine, min(depth, len(ids)))
     order = np.lexsort((places, -scores))
-    sorted_QK = (torch.from_numpy(np.take_along_axis(x, order, 1)) for x in (scores, places))
-    scores_QK, rows_QK = (x.to(queries_QD.device) for x in sorted_QK)
+    sorted_QK = (np.take_along_axis(found, order, 1) for found in (scores, places))
+    scores_QK, rows_QK = (gathered([torch.from_numpy(x).to(queries_QD.device)], asked) for x in sorted_QK)
+    if (rows_QK < 0).any():  # a graph led to fewer documents than were asked for
+        return rank_documents(queries_QD, documents, ids, depth, block)
     return Ranking(scores_QK, rows_QK, by_id)
 
 

@@ -121,7 +121,7 @@ def rank_documents(
         for part, places in enumerate(dealt(asked)):
             scores_QK, columns_QK = top_k(_cosines(queries_QD[torch.from_numpy(places)], vectors_ND), depth)
             mine[part] = _merged(mine[part], (scores_QK, places_N[columns_QK]), depth)
-    scores_QK, rows_QK = (_gathered(parts, asked) for parts in zip(_none(queries_QD), *mine, strict=True))
+    scores_QK, rows_QK = (gathered(parts, asked) for parts in zip(_none(queries_QD), *mine, strict=True))
     return Ranking(scores_QK, rows_QK, by_id)
 
 
@@ -147,8 +147,13 @@ def _merged(one: Best, other: Best, depth: int) -> Best:
     return scores_QK[:, :depth], places_QK.gather(1, columns)[:, :depth]
 
 
-def _gathered(parts: Sequence[Tensor], asked: Sequence[NDArray[np.int64]]) -> Tensor:
-    """All ranks' rows in the order of the queries."""
+def gathered(parts: Sequence[Tensor], asked: Sequence[NDArray[np.int64]]) -> Tensor:
+    """All ranks' rows in the order of the queries.
+
+    Args:
+        parts: `(Q, K)` each, of the queries that were dealt to this rank.
+        asked: the queries that go to one rank together.
+    """
     width = max(gather_objects(max(part.shape[1] for part in parts)))
     mine = torch.cat([part if len(part) else part.new_empty((0, width)) for part in parts])
     where, rows_QK = gather_dealt(mine, asked)

@@ -6,6 +6,7 @@ FOLDER holds tiny/ (the backbone) and texts.json; each rank writes FOLDER/RANK_R
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -14,8 +15,10 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from compret.evaluation import encode
+from compret.evaluation import approximate, encode
+from compret.evaluation.approximate import rank_approximately
 from compret.evaluation.bench import Bench
+from compret.evaluation.retrieve import rank_documents
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import MapTransformer
 from compret.types import Encoded, NearMissSet, RetrievalSet, TokenBatch
@@ -38,8 +41,27 @@ def main(rank: int, ranks: int, folder: Path) -> None:
             ranked, scored = bench.retrieval[0], bench.near_miss[0]
             runs = {"run": ranked.run, "recalled": ranked.recall_stage.run if ranked.recall_stage else None}
             found[f"{name} {size}"] = {**runs, "scores": scored.scores_P.tolist(), "encoded": list(encoded)}
+    found |= {f"faiss {size}": approximate_search(rank, size) for size in (1, 5)}
     (folder / f"{rank}_{ranks}.json").write_text(json.dumps(found))
     dist.destroy_process_group()
+
+
+def approximate_search(rank: int, queries: int) -> dict[str, Any]:
+    """What is found in a large graph, and in a small one that does not lead everywhere on rank 1.
+
+    Graphs of ranks differ as those do that several threads have built, only more.
+    """
+    if importlib.util.find_spec("faiss") is None:
+        return {}
+    approximate._NEIGHBOURS, approximate._BUILD, approximate._LOOK = ((32, 200, 256), (3, 4, 1))[rank]
+    generator = torch.Generator().manual_seed(0)
+    unit = torch.nn.functional.normalize(torch.randn(1000, 16, generator=generator), dim=1)
+    asked, found = torch.nn.functional.normalize(torch.randn(queries, 16, generator=generator), dim=1), {}
+    for name, count, depth in (("large", 1000, 10), ("small", 60, 60)):
+        ids = [f"{i:04d}" for i in range(count)]
+        near, exact = (search(asked, unit[:count], ids, depth) for search in (rank_approximately, rank_documents))
+        found[name], found[f"{name} exact"] = near.rows_QK.tolist(), exact.rows_QK.tolist()
+    return found
 
 
 def counting(folder: Path) -> tuple[TextEncoder, list[int]]:

@@ -52,3 +52,16 @@ def test_each_text_is_encoded_on_one_rank(
     assert sum(first) + sum(second) == sum(one) == len(TEXTS) + 3 * size
     assert sorted(first + second) == sorted(one)
     assert min(sum(first), sum(second)) > len(TEXTS) / 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [1, 5])
+def test_ranks_agree_on_what_differing_graphs_find(results: dict[tuple[int, int], dict[str, Any]], size: int) -> None:
+    """Otherwise a verifier's scores of one rank's documents would be given to those of another."""
+    pytest.importorskip("faiss")
+    first, second = (results[key][f"faiss {size}"] for key in ((0, 2), (1, 2)))
+    assert len(first["large"]) == size
+    assert first == second
+    assert first["small"] == first["small exact"]
+    is_exact = [near == exact for near, exact in zip(first["large"], first["large exact"], strict=True)]
+    assert is_exact == [query % 2 == 0 for query in range(size)], "each rank is asked its share"
