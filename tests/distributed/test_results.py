@@ -32,10 +32,12 @@ def results(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> dict[tuple[
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [1, 2, 23])
+@pytest.mark.parametrize(("case", "size"), [("few", 1), ("1", 1), ("2", 2), ("23", 23)])
 @pytest.mark.parametrize("score", ["cosine", "verifier"])
-def test_results_are_those_of_one_rank(results: dict[tuple[int, int], dict[str, Any]], score: str, size: int) -> None:
-    one, first, second = (results[key][f"{score} {size}"] for key in ((0, 1), (0, 2), (1, 2)))
+def test_results_are_those_of_one_rank(
+    results: dict[tuple[int, int], dict[str, Any]], score: str, case: str, size: int
+) -> None:
+    one, first, second = (results[key][f"{score} {case}"] for key in ((0, 1), (0, 2), (1, 2)))
     assert len(one["run"]) == len(one["scores"]) == size
     assert (one["recalled"] is None) == (score == "cosine")
     for name in ("run", "recalled", "scores"):
@@ -52,6 +54,14 @@ def test_each_text_is_encoded_on_one_rank(
     assert sum(first) + sum(second) == sum(one) == len(TEXTS) + 3 * size
     assert sorted(first + second) == sorted(one)
     assert min(sum(first), sum(second)) > len(TEXTS) / 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("score", ["cosine", "verifier"])
+def test_a_rank_without_a_share_encodes_nothing(results: dict[tuple[int, int], dict[str, Any]], score: str) -> None:
+    """Three documents, two of them equal; one query; two texts of a pair."""
+    first, second = (results[key][f"{score} few"]["encoded"] for key in ((0, 2), (1, 2)))
+    assert (sum(first), second) == (5, [])
 
 
 @pytest.mark.slow
