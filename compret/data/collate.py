@@ -1,4 +1,4 @@
-"""Rows to a TripletBatch, in the workers: tokenise, group by length, pad, hash."""
+"""Rows to a TripletBatch, in the loader's threads: tokenise, group by length, pad, hash."""
 
 from __future__ import annotations
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 import xxhash
 from lightning.pytorch import LightningDataModule
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ class Triplets(LightningDataModule):
         random_negatives: give each row without a negative the positive of another row, drawn with the seed.
         allow_duplicates: let equal anchors or positives meet in a batch (the paper's plain shuffle).
         passes: passes of the backbone that a batch is cut into, by length.
-        workers: processes that tokenise.
+        workers: threads that tokenise ahead of the step; 0 tokenises within it.
         seed: of the split, the shuffle and the random negatives.
         validation_rows: at most so many held-out rows are used.
     """
@@ -90,6 +90,8 @@ class Triplets(LightningDataModule):
             raise UserError(f"data.weights {self.weights}: weights are at least 0 and not all 0")
         if self.batch_size < 1 or self.passes < 1:
             raise UserError("data.batch_size and data.passes must be at least 1")
+        if self.workers < 0:
+            raise UserError(f"data.workers {self.workers}: a number of threads, 0 for none")
         if not 0 <= self.holdout < 1:
             raise UserError(f"data.holdout {self.holdout}: a share from 0 to below 1")
 
@@ -129,16 +131,7 @@ class Triplets(LightningDataModule):
             before = self._place.rows / self._place.batches
             log.warning("resumed with %d rows a step, before %g: the loss will differ", sampler.global_batch, before)
         self._sampler = sampler
-        return ResumableLoader(
-            TripletRows(self.sources, self._train),
-            batch_sampler=sampler,
-            collate_fn=self._collate(),
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            pin_memory=torch.cuda.is_available(),
-            generator=torch.Generator().manual_seed(self.seed),
-            worker_init_fn=_one_thread if self.workers else None,
-        )
+        return ResumableLoader(TripletRows(self.sources, self._train), sampler, self._collate(), self.workers)
 
     def state_dict(self) -> dict[str, Any]:
         return asdict(self._sampler.place if self._sampler else self._place)
@@ -225,17 +218,36 @@ class TripletRows(Dataset[dict[str, Any]]):
 
 
 class ResumableLoader(DataLoader[Any]):
-    """A loader that knows which rows reached the model, so that a killed run goes on at the next unseen one.
+    """Batches that threads make ahead of the step, and a place, so that a killed run goes on at the next unseen row.
 
+    Threads, since the tokeniser, most of the work, runs beside Python. Worker processes would be forked from a process
+    with threads (gloo's, TensorBoard's), which can leave them waiting on a lock for ever, or take seconds to begin.
     Lightning saves and restores `state_dict` of loaders that have it.
     """
 
     batch_sampler: MixedBatchSampler
 
+    def __init__(self, rows: TripletRows, sampler: MixedBatchSampler, collate: Collate, workers: int) -> None:
+        super().__init__(rows, batch_sampler=sampler, collate_fn=collate)
+        self.rows, self.collate, self.workers = rows, collate, workers
+
     def __iter__(self) -> Iterator[TripletBatch]:  # type: ignore[override]
-        for batch in super().__iter__():
+        for batch in self._made_ahead() if self.workers else map(self._make, self.batch_sampler):
             self.batch_sampler.given()
             yield batch
+
+    def _made_ahead(self) -> Iterator[TripletBatch]:
+        coming: deque[Future[TripletBatch]] = deque()
+        with ThreadPoolExecutor(self.workers, "rows") as pool:
+            for rows in self.batch_sampler:
+                coming.append(pool.submit(self._make, rows))
+                if len(coming) > 2 * self.workers:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+
+    def _make(self, rows: Sequence[Row]) -> TripletBatch:
+        return self.collate(self.rows.__getitems__(rows))
 
     def state_dict(self) -> dict[str, Any]:
         return asdict(self.batch_sampler.place)
@@ -264,8 +276,3 @@ def _column_keys(table: ArrowTable, column: str) -> NDArray[np.int64]:
 def _blocks(table: ArrowTable, column: str, rows: int = 10_000) -> Iterator[list[str]]:
     for start in range(0, len(table), rows):
         yield table[start : start + rows][column]
-
-
-def _one_thread(worker: int) -> None:
-    """A worker only tokenises: more threads would take cores from the model."""
-    torch.set_num_threads(1)

@@ -18,7 +18,7 @@ _BLOCK = 1 << 14
 
 
 class TextTokenizer:
-    """The tokeniser of a backbone, with the prompts for queries and documents; picklable, so that workers hold it.
+    """The tokeniser of a backbone, with the prompts for queries and documents; threads may share it.
 
     Args:
         folder: a folder with a fast Hugging Face tokenizer.

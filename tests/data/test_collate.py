@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -146,8 +146,10 @@ def test_keys_tell_texts_apart_and_fit_an_int64(one: str, other: str) -> None:
     assert text_key(f"  {one}\n") == text_key(one)
 
 
-def test_a_collate_is_picklable_for_workers(tokenizer: TextTokenizer) -> None:
-    rows = random_rows(8)
-    here, there = Collate(tokenizer)(rows), pickle.loads(pickle.dumps(Collate(tokenizer)))(rows)
-    assert texts_in(here.passes) == texts_in(there.passes)
-    assert torch.equal(here.anchor_keys_B, there.anchor_keys_B)
+def test_threads_that_share_a_tokeniser_make_what_one_makes(tokenizer: TextTokenizer) -> None:
+    collate, batches = Collate(tokenizer), [random_rows(seed) for seed in range(24)]
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(collate, batches))
+    for one, other in zip(map(collate, batches), found, strict=True):
+        assert texts_in(one.passes) == texts_in(other.passes)
+        assert torch.equal(one.anchor_keys_B, other.anchor_keys_B)

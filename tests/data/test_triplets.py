@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import multiprocessing
+import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -259,8 +262,38 @@ def test_suites_follow_the_held_out_rows(make: Make, tmp_path: Path, beir: Path)
         assert [found.name for found in loaders[-1]] == ["zoo", "park"]
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_are_made_ahead_in_threads_and_no_process_begins(make: Make, triplets: Path, workers: int) -> None:
+    """A fork of a process with threads may wait for ever on a lock that one of them held."""
+    loader, made = make([str(triplets)], holdout=0.0, workers=workers).train_dataloader(), []
+    real = loader.collate
+
+    def collate(rows: Sequence[Mapping[str, Any]]) -> TripletBatch:
+        made.append(threading.current_thread() is threading.main_thread())
+        return real(rows)  # type: ignore[arg-type]
+
+    loader.collate = collate  # type: ignore[assignment]
+    batches = iter(loader)
+    next(batches)
+    next(batches)
+    assert len(made) >= 2
+    assert set(made) == {workers == 0}
+    assert multiprocessing.active_children() == []
+    made.clear()
+    rest = list(batches)
+    assert len(rest) == len(loader) - 2
+    assert not any(thread.name.startswith("rows") for thread in threading.enumerate())
+
+
+def test_an_error_in_a_thread_reaches_the_step(make: Make, triplets: Path) -> None:
+    loader = make([str(triplets)], holdout=0.0, workers=1).train_dataloader()
+    loader.collate = Mock(side_effect=UserError("row 3: no"))  # type: ignore[assignment]
+    with pytest.raises(UserError, match="row 3"):
+        next(iter(loader))
+
+
 @pytest.mark.parametrize("position", [0, 3, 13, 14, 15, 30])
-@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", [0, 1])
 def test_a_loader_goes_on_where_its_state_says(make: Make, triplets: Path, position: int, workers: int) -> None:
     options = {"holdout": 0.0, "workers": workers}
     whole = list(itertools.islice(epochs_of(make([str(triplets)], **options).train_dataloader()), 40))
@@ -303,6 +336,7 @@ def test_fingerprints_are_of_the_rows(make: Make, tmp_path: Path) -> None:
         ({"weights": [0.0]}, "not all 0"),
         ({"batch_size": 0}, "must be at least 1"),
         ({"passes": 0}, "must be at least 1"),
+        ({"workers": -1}, "data.workers -1: a number of threads"),
         ({"holdout": 1.0}, "data.holdout 1.0: a share from 0 to below 1"),
         ({"holdout": -0.1}, "data.holdout -0.1"),
     ],
