@@ -49,6 +49,8 @@ _NOT_THE_USERS = (
     ".*isinstance.treespec, LeafSpec.* is deprecated.*",
     ".*is_gradient_checkpointing. is deprecated.*",
     "The dirpath has changed from .*",
+    "Precision .* is not supported by the model summary.*",
+    "It is recommended to use `self.log.*sync_dist=True.*",  # all ranks have the same results
     "LightningCLI's args parameter is intended to run from within Python.*",
 )
 _PATIENCE = 3.0

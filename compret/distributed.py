@@ -12,7 +12,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from compret.types import UserError
 
@@ -155,6 +155,44 @@ def gather_objects(value: T) -> list[T]:
     values: list[T | None] = [None] * world_size()
     dist.all_gather_object(values, value)
     return [v for v in values if v is not None]
+
+
+def is_sharded(module: nn.Module | None) -> bool:
+    """Whether parts of a module gather their weights from all ranks each time that they are called."""
+    if module is None or world_size() == 1:
+        return False
+    from torch.distributed.fsdp import FullyShardedDataParallel
+
+    return any(isinstance(part, FullyShardedDataParallel) for part in module.modules())
+
+
+def calls_owed(module: nn.Module, calls: int) -> int:
+    """How many more times another rank calls a sharded module than this one, which must call it as often.
+
+    Args:
+        calls: of this rank.
+    """
+    if not is_sharded(module):
+        return 0
+    here = torch.tensor([calls], device=next(module.parameters()).device)
+    return int(torch.cat(_all_gather(here)).max()) - calls
+
+
+def gradient_norm(module: nn.Module, in_shards: bool = False) -> Tensor | None:
+    """The norm of all gradients of a module as one vector, float32; None if it has no gradient.
+
+    Args:
+        in_shards: a strategy has cut the gradients into shards, of which this rank has some.
+    """
+    trained = [p for p in module.parameters() if p.requires_grad]
+    norms = [torch.linalg.vector_norm(p.grad.float()) for p in trained if p.grad is not None]
+    if not in_shards:
+        return torch.linalg.vector_norm(torch.stack(norms)) if norms else None
+    if not trained:
+        return None
+    square = torch.stack([*norms, torch.zeros((), device=trained[0].device)]).square().sum()
+    dist.all_reduce(square)
+    return square.sqrt()
 
 
 class Agreement:

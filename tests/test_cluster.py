@@ -68,6 +68,18 @@ def test_two_processes_train_into_one_folder(tmp_path: Path, tiny: Path, triplet
     assert (tmp_path / "checkpoints" / "encoder_structneg" / "version_0" / "export" / "model.safetensors").is_file()
 
 
+@pytest.mark.slow
+def test_two_processes_hold_a_shard_each(tmp_path: Path, tiny: Path, triplets: Path) -> None:
+    """Lightning's FSDP wants GPUs; all else of the overlay is as it is."""
+    shards = ("--trainer.strategy.class_path", "cpu_shards.CPUShards")
+    started = [sys.executable, "-m", *command(tmp_path, tiny, triplets, "fsdp.yaml"), *shards]
+    code, said = outcome(started, PYTHONPATH=str(Path(__file__).parent / "distributed"))
+    assert code == 0, said
+    assert versions(tmp_path) == ["checkpoints/version_0", "logs/version_0"]
+    shards_of = (tmp_path / "checkpoints" / "encoder_structneg" / "version_0" / "last.ckpt").glob("__*.distcp")
+    assert len(list(shards_of)) == 2
+
+
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m"]
 
 

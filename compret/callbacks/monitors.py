@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from lightning.fabric.utilities.throughput import get_available_flops
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor, nn
+from torch import Tensor
 
-from compret.distributed import gather_objects
+from compret.distributed import gather_objects, gradient_norm, is_sharded
 from compret.types import TripletBatch
 
 _TYPES = {"bf16": torch.bfloat16, "16": torch.float16, "64": torch.float64}
@@ -29,8 +29,7 @@ class Throughput(Callback):
     - `mfu`: model FLOP utilisation, in [0, 1]: their share of what the device can do at its precision; left out where
       Lightning does not know the device.
     - `peak_memory_gib`: the most that tensors took on the GPU, or this process in RAM, since it began.
-    - `grad_norm_encoder`, `grad_norm_verifier`: norm of the last step's gradient before it is clipped; of this rank's
-      part of it where a strategy shards gradients.
+    - `grad_norm_encoder`, `grad_norm_verifier`: norm of the last step's gradient before it is clipped.
 
     The device is waited for once each time, never in the steps between.
     """
@@ -55,7 +54,8 @@ class Throughput(Callback):
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Any) -> None:
         if _is_due(trainer, trainer.global_step + 1):
             parts = {name: getattr(pl_module, name, None) for name in ("encoder", "verifier")}
-            norms = {f"grad_norm_{name}": _grad_norm(part) for name, part in parts.items() if part is not None}
+            in_shards = is_sharded(trainer.model)
+            norms = {f"grad_norm_{name}": gradient_norm(part, in_shards) for name, part in parts.items() if part}
             self.norms = {name: norm for name, norm in norms.items() if norm is not None}
 
     def on_train_batch_end(
@@ -99,12 +99,6 @@ class Throughput(Callback):
 def _is_due(trainer: Trainer, step: int) -> bool:
     every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
     return every > 0 and step % every == 0
-
-
-def _grad_norm(module: nn.Module) -> Tensor | None:
-    """The norm of all gradients of a module as one vector; none if it has no gradient."""
-    norms = [torch.linalg.vector_norm(p.grad.float()) for p in module.parameters() if p.grad is not None]
-    return torch.linalg.vector_norm(torch.stack(norms)) if norms else None
 
 
 def _peak_flops(device: torch.device, precision: str) -> int | None:

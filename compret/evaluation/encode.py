@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from compret.distributed import dealt, gather_dealt, rank, world_size
+from compret.distributed import calls_owed, dealt, gather_dealt, rank, world_size
 from compret.evaluation.store import MEMORY, VectorStore
 from compret.nn.encoder import TextEncoder
 from compret.types import Encoded, Kind, Tokenized
@@ -67,7 +67,8 @@ def encode(encoder: TextEncoder, texts: Sequence[str], kind: Kind, progress: str
     tokenized = encoder.tokenizer(list(unique), kind)
     store = VectorStore(len(unique), encoder.width, encoder.device, memory)
     for places, encoded in encoded_rounds(encoder, tokenized, progress):
-        pooled = [torch.empty((0, encoder.width), device=encoder.device), *(e.pooled_BD for e in encoded)]
+        none_BD = torch.empty((0, encoder.width), dtype=torch.float32, device=encoder.device)
+        pooled = [none_BD, *(e.pooled_BD for e in encoded)]
         where, rows_BD = gather_dealt(torch.cat(pooled), places)
         store[where] = torch.nn.functional.normalize(rows_BD, dim=-1)
     return Vectors(store, rows_N, tokenized.truncated, sum(not text.strip() for text in texts))
@@ -86,9 +87,11 @@ def encoded_rounds(
     bar = progress_bar(int(lengths.sum()), progress, "tok")
     for start in range(0, len(passes), _PASSES_A_ROUND * world_size()):
         places = passes[start : start + _PASSES_A_ROUND * world_size()]
-        padded = (encoder.tokenizer.pad([tokenized.ids[i] for i in rows]) for rows in dealt(places))
+        share = dealt(places)
+        idle = [places[0][-1:]] * calls_owed(encoder, len(share))
+        padded = (encoder.tokenizer.pad([tokenized.ids[i] for i in rows]) for rows in (*share, *idle))
         with evaluating(encoder), torch.inference_mode():
-            encoded = [encoder(batch.to(encoder.device)) for batch in padded]
+            encoded = [encoder(batch.to(encoder.device)) for batch in padded][: len(share)]
         yield places, encoded
         bar.update(sum(int(lengths[rows].sum()) for rows in places))
     bar.close()

@@ -36,7 +36,7 @@ class VectorStore:
         if self.on_disk:
             self._file = temporary_file(count * width * 4)
         else:
-            self._rows_ND = torch.empty(self.shape, device=device)
+            self._rows_ND = torch.empty(self.shape, dtype=torch.float32, device=device)
 
     def __len__(self) -> int:
         return self.shape[0]

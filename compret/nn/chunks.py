@@ -37,6 +37,11 @@ def in_chunks(passes: Sequence[TokenBatch], chunk_size: int | None, multiple_of:
     return [_chunk(tokens, slice(start, start + chunk_size), multiple_of) for tokens, start in cuts]
 
 
+def with_idle(passes: Sequence[TokenBatch], calls: int) -> list[TokenBatch]:
+    """The passes, and a text of theirs once more for each call that a sharded encoder is owed; nothing reads it."""
+    return [*passes, *[_chunk(passes[0], slice(0, 1), 1)] * calls]
+
+
 def checked_size(chunk_size: int | None) -> int | None:
     """The same size; an error for less than one text."""
     if chunk_size is not None and chunk_size < 1:

@@ -40,8 +40,8 @@ class AdamW:
         """The trainable parameters of a module: those that decay, and those that do not."""
         trained = [p for p in module.parameters() if p.requires_grad]
         groups = [
-            {"params": [p for p in trained if p.ndim >= 2], "weight_decay": self.weight_decay, "lr": self.lr},
-            {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0, "lr": self.lr},
+            {"params": [p for p in trained if _is_matrix(p)], "weight_decay": self.weight_decay, "lr": self.lr},
+            {"params": [p for p in trained if not _is_matrix(p)], "weight_decay": 0.0, "lr": self.lr},
         ]
         return [group for group in groups if group["params"]]
 
@@ -53,6 +53,16 @@ class AdamW:
         """Whole numbers of at least 1 are steps; anything else is a share, rounded up as transformers does."""
         is_share = self.warmup < 1 or (isinstance(self.warmup, float) and self.warmup == 1.0)
         return math.ceil(self.warmup * total_steps) if is_share else int(self.warmup)
+
+
+def mark_matrices(module: nn.Module) -> None:
+    """Note which parameters decay, before a strategy shards them: the shards of a matrix are flat."""
+    for parameter in module.parameters():
+        parameter.is_matrix = parameter.ndim >= 2  # type: ignore[attr-defined]
+
+
+def _is_matrix(parameter: nn.Parameter) -> bool:
+    return bool(getattr(parameter, "is_matrix", parameter.ndim >= 2))
 
 
 def configure(parts: Iterable[tuple[nn.Module, AdamW]], total_steps: int) -> Any:

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningModule
 
-from compret.distributed import rank
+from compret.distributed import gradient_norm, is_sharded, rank
 from compret.evaluation.approximate import Search
 from compret.evaluation.bench import Bench
 from compret.evaluation.results import Results
 from compret.nn.encoder import TextEncoder
 from compret.tasks.meta import run_meta
+from compret.tasks.optimizer import mark_matrices
 from compret.types import NearMissSet, RetrievalSet, TextFile, TripletBatch, UserError
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,11 @@ class SuiteRunner(LightningModule):
     search: Search = "exact"
     config_text: str | None = None
     """The resolved configuration, set by the command line."""
+
+    def setup(self, stage: str) -> None:
+        mark_matrices(self)
+        # batches have no floats to convert, and are frozen dataclasses, which Lightning refuses to walk through
+        self.trainer.precision_plugin.convert_input = _unchanged  # type: ignore[assignment, method-assign]
 
     def on_fit_start(self) -> None:
         self.seed = torch.initial_seed()
@@ -51,6 +57,18 @@ class SuiteRunner(LightningModule):
                 self.truncated,
                 self.encoder.max_length,
             )
+
+    def configure_gradient_clipping(
+        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """The norms of encoder and verifier are clipped apart, as in the paper; over all shards of a gradient."""
+        if gradient_clip_algorithm == "value":
+            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+        elif gradient_clip_val:
+            for part in self.children():
+                norm = gradient_norm(part, is_sharded(self.trainer.model))
+                if norm is not None:
+                    torch.nn.utils.clip_grads_with_norm_(part.parameters(), gradient_clip_val, norm)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
@@ -121,3 +139,7 @@ def _tell(results: Results) -> None:
         ]
         counts = [f"{count:,} {name.replace('_', ' ')}" for name, count in result.count().items() if count]
         log.info("%s: %s (%s)", result.name, ", ".join(values) or "no number is defined", ", ".join(counts))
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch

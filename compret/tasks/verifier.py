@@ -10,13 +10,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from compret.distributed import first_row, gather_objects, gather_rows, mean_rows, row_counts, world_size
+from compret.distributed import (
+    calls_owed,
+    first_row,
+    gather_objects,
+    gather_rows,
+    is_sharded,
+    mean_rows,
+    row_counts,
+    world_size,
+)
 from compret.evaluation.approximate import Search
 from compret.evaluation.bench import Bench
 from compret.losses import Contrast, PairLoss
 from compret.metrics.calibration import Calibration
 from compret.nn.backbone import MINILM, Pooling
-from compret.nn.chunks import checked_size, encode_each, in_chunks
+from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
 from compret.nn.encoder import LoRA, TextEncoder
 from compret.nn.pairs import BUDGET, TokenStates, joined, score_all, score_pairs, token_states
 from compret.nn.verifiers import PooledCosine, Verifier
@@ -121,17 +130,22 @@ class SimilarityMapVerifier(SuiteRunner):
         self.retention = Retention(self.encoder, retention)
         self.cache = StateCache(self.encoder.width, disk_budget)
 
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        if str(self.trainer.precision) in ("bf16-true", "16-true"):
+            mixed = str(self.trainer.precision).replace("true", "mixed")
+            raise UserError(f"trainer.precision {self.trainer.precision}: verifiers score in float32; use {mixed}")
+
+    def on_fit_start(self) -> None:
+        super().on_fit_start()
+        if self.frozen and is_sharded(self.encoder):
+            raise UserError(
+                "model.frozen: each rank encodes what it has not seen, so no strategy may shard it; use ddp"
+            )
+
     def configure_optimizers(self) -> Any:
         parts = [(self.encoder, self.optimizer), (self.verifier, self.verifier_optimizer)]
         return configure(parts, int(self.trainer.estimated_stepping_batches))
-
-    def configure_gradient_clipping(
-        self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
-    ) -> None:
-        """The norms of encoder and verifier are clipped apart, as in the paper."""
-        if gradient_clip_val:
-            for part in (self.encoder, self.verifier):
-                torch.nn.utils.clip_grad_norm_([p for p in part.parameters() if p.requires_grad], gradient_clip_val)
 
     def training_step(self, batch: TripletBatch, batch_idx: int) -> Tensor:
         loss, retained = self.losses(batch)
@@ -164,9 +178,10 @@ class SimilarityMapVerifier(SuiteRunner):
             states = self.cache.states(self.encoder, batch, self.special_tokens)
             return self.loss(self.scores(batch, states)), states.pooled_BD.new_zeros(())
         passes = in_chunks(batch.passes, self.chunk_size)
-        encoded = encode_each(self._states, passes, self.chunk_size)
+        idle = calls_owed(self.encoder, len(passes))
+        encoded = encode_each(self._states, with_idle(passes, idle), self.chunk_size)
         states = joined(encoded)[batch.places]
-        retained = self.retention(passes, [e.pooled_BD for e in encoded])
+        retained = self.retention(passes, [e.pooled_BD for e in encoded[: len(passes)]])
         return self.loss(self.scores(batch, states)), retained
 
     def _states(self, tokens: TokenBatch) -> TokenStates:

@@ -130,7 +130,7 @@ def test_nothing_is_read_from_the_device_in_a_step() -> None:
     """A tensor on `meta` has no value: reading it is an error."""
     module = torch.nn.Linear(2, 2, device="meta")
     module.weight.grad = torch.zeros(2, 2, device="meta")
-    trainer: Any = SimpleNamespace(log_every_n_steps=1, global_step=0)
+    trainer: Any = SimpleNamespace(log_every_n_steps=1, global_step=0, model=module)
     callback = monitors.Throughput()
     callback.on_before_optimizer_step(trainer, SimpleNamespace(encoder=module), None)  # type: ignore[arg-type]
     with pytest.raises((RuntimeError, NotImplementedError)):
