@@ -28,6 +28,7 @@ from compret.callbacks.monitors import Throughput
 from compret.callbacks.requeue import Requeue, begun_before, mark
 from compret.distributed import check_launch, launch, slurm_job
 from compret.nn.backbone import MINILM
+from compret.options import OneLineParser
 from compret.tasks.stored import READ_SHARDS, stored_model
 from compret.tasks.suites import SuiteRunner
 from compret.types import UserError
@@ -116,7 +117,10 @@ class FindConfig(ActionConfigFile):
 
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
         found = str(find_config(values)) if isinstance(values, str) else values
-        super().__call__(parser, cfg, found, option_string)  # type: ignore[no-untyped-call]
+        try:
+            super().__call__(parser, cfg, found, option_string)  # type: ignore[no-untyped-call]
+        except UserError as error:
+            raise UserError(f"--config {values}: {error}") from error
 
 
 def find_config(name: str) -> Path:
@@ -152,7 +156,7 @@ class CompretCLI(LightningCLI):
     """LightningCLI that knows where runs go and reads a checkpoint's recipe beneath the user's options."""
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
-        parser = LightningArgumentParser(**kwargs)
+        parser = OneLineParser(**kwargs)
         parser.add_argument("-c", "--config", action=FindConfig, help="A config file, or the name of a shipped one.")
         return parser
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 import torch
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+_TABLES = tempfile.TemporaryDirectory(prefix="compret-tests-")
+os.environ.setdefault("HF_DATASETS_CACHE", _TABLES.name)  # the tests' files are of no use to anyone after them
 torch.set_num_threads(1)  # tiny models gain nothing from more, and threads of parallel tests spin against each other
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
 

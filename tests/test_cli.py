@@ -148,6 +148,8 @@ def bad_inputs(tmp: Path, tiny: Path, beir: Path) -> dict[str, tuple[list[object
         "taken": "a file where a folder should go",
         "not.ckpt": "no checkpoint",
         "empty.ckpt": "",
+        "broken.yaml": "model: [",
+        "misspelt.yaml": "model: {init_args: {optimizer: {lrr: 1}}}",
     }
     for name, text in files.items():
         (tmp / name).write_text(text)
@@ -196,6 +198,19 @@ def bad_inputs(tmp: Path, tiny: Path, beir: Path) -> dict[str, tuple[list[object
             [*fit, "--data.weights", "[1,2]", "--data.files", "[a.jsonl]"],
             "data.weights: 2 weights for 1 files",
         ),
+        "no option": ([*fit, "--modl.x", 3], "--modl.x: no such option; compret fit --help lists them"),
+        "misspelt option": (
+            [*fit, "--model.dropuot", 0],
+            "--model.dropuot: no such option of DualEncoder; did you mean --model.dropout?",
+        ),
+        "option of another": ([*fit, "--data.output", "x"], "--data.output: no such option of Triplets; it has files,"),
+        "misspelt trainer": ([*fit, "--trainer.max_stepz", 3], "did you mean --trainer.max_steps?"),
+        "misspelt in a config": ([*fit, "--config", "misspelt.yaml"], "did you mean --model.optimizer.lr?"),
+        "broken config": ([*fit, "--config", "broken.yaml"], "--config broken.yaml: "),
+        "no number": ([*fit, "--model.optimizer.lr", "abc"], "--model.optimizer.lr abc: expected a float"),
+        "no list": ([*fit, "--data.files", "a.jsonl"], "--data.files a.jsonl: expected a list, as in [a,b]"),
+        "no class": ([*fit, "--model", "Foo"], "--model Foo: no such class or file"),
+        "no choice": ([*fit, "--matmul_precision", "low"], "--matmul_precision low: expected one of 'highest', "),
         "no accelerator": (["test", "--trainer.accelerator", "gpu", "--model.backbone", tiny], "gpu"),
     }
 
@@ -203,7 +218,8 @@ def bad_inputs(tmp: Path, tiny: Path, beir: Path) -> dict[str, tuple[list[object
 MISTAKES = (
     "missing column, missing value, empty file, broken line, no file, label, unknown qrel, id twice, no model, no hub, "
     "no hub data, no dataset, unwritable, no config, no checkpoint, bad checkpoint, empty checkpoint, "
-    "checkpoint folder, weights, no accelerator"
+    "checkpoint folder, weights, no option, misspelt option, option of another, misspelt trainer, "
+    "misspelt in a config, broken config, no number, no list, no class, no choice, no accelerator"
 ).split(", ")
 
 

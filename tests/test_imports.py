@@ -21,7 +21,8 @@ ALLOWED = {
     "evaluation": LOWEST | {"distributed", "nn", "metrics", "data"},
     "tasks": LOWEST | {"distributed", "nn", "losses", "metrics", "data", "evaluation"},
     "callbacks": LOWEST | {"distributed", "evaluation", "tasks"},
-    "cli": LOWEST | {"distributed", "nn", "data", "tasks", "callbacks"},
+    "options": LOWEST,
+    "cli": LOWEST | {"options", "distributed", "nn", "data", "tasks", "callbacks"},
     "report": LOWEST | {"metrics"},
     "__main__": LOWEST | {"cli", "report"},
 }
