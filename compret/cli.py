@@ -201,11 +201,15 @@ class CompretCLI(LightningCLI):
         Options that both have keep the user's values.
         """
         subcommand = self.config.subcommand
-        log.info("the checkpoint is of %s, and so is the model", stored["class"].rpartition(".")[2])
+        name = stored["class"].rpartition(".")[2]
+        log.info("the checkpoint is of %s, and so is the model", name)
         given = self.config[subcommand]["model"].init_args.as_dict()
         shared = {k: v for k, v in given.items() if k in stored["recipe"]}
         model = {"class_path": stored["class"], "init_args": {**stored["recipe"], **_set(shared)}}
-        self.config = self.parser.parse_object({subcommand: {"model": model}}, self.config)
+        try:
+            self.config = self.parser.parse_object({subcommand: {"model": model}}, self.config)
+        except UserError as error:
+            raise UserError(f"--ckpt_path is of {name}, which the config's model is not: {error}") from error
 
     def before_instantiate_classes(self) -> None:
         torch.set_float32_matmul_precision(self._get(self.config, "matmul_precision"))

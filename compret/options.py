@@ -50,6 +50,8 @@ def in_one_line(message: str, parser: ArgumentParser) -> str:
     path = list(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', message)))
     if unknown := next(filter(None, (re.search(pattern, message) for pattern in _UNKNOWN)), None):
         return _unknown(path, ".".join(unknown.groups()), message, parser)
+    if missing := re.search(r"the following arguments are required: (\S+)", message):
+        return f"--{'.'.join([*path, missing[1]])}: must be given"
     lines = (_reworded(line) for line in message.splitlines() if not re.search(_FRAME, line))
     reasons = "; ".join(dict.fromkeys(filter(None, lines))) or "not accepted"
     return f"--{'.'.join(path)}{_given(message)}: {reasons}" if path else reasons

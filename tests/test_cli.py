@@ -194,6 +194,8 @@ def bad_inputs(tmp: Path, tiny: Path, beir: Path) -> dict[str, tuple[list[object
         "bad checkpoint": ([*test, "--data.source", beir, "--ckpt_path", "not.ckpt"], "not.ckpt: not a checkpoint"),
         "empty checkpoint": ([*fit, "--ckpt_path", "empty.ckpt"], "empty.ckpt: the file is empty"),
         "checkpoint folder": ([*fit, "--ckpt_path", "nomodel"], "nomodel: a folder without .metadata"),
+        "model as checkpoint": ([*fit, "--ckpt_path", tiny], "a model and no checkpoint; give it as --model.backbone"),
+        "no text file": (["predict", *on_tiny(tiny)], "--data.file: must be given"),
         "weights": (
             [*fit, "--data.weights", "[1,2]", "--data.files", "[a.jsonl]"],
             "data.weights: 2 weights for 1 files",
@@ -218,8 +220,8 @@ def bad_inputs(tmp: Path, tiny: Path, beir: Path) -> dict[str, tuple[list[object
 MISTAKES = (
     "missing column, missing value, empty file, broken line, no file, label, unknown qrel, id twice, no model, no hub, "
     "no hub data, no dataset, unwritable, no config, no checkpoint, bad checkpoint, empty checkpoint, "
-    "checkpoint folder, weights, no option, misspelt option, option of another, misspelt trainer, "
-    "misspelt in a config, broken config, no number, no list, no class, no choice, no accelerator"
+    "checkpoint folder, model as checkpoint, no text file, weights, no option, misspelt option, option of another, "
+    "misspelt trainer, misspelt in a config, broken config, no number, no list, no class, no choice, no accelerator"
 ).split(", ")
 
 

@@ -42,6 +42,8 @@ def stored_model(path: Path) -> dict[str, Any]:
 
 def _extra_file(folder: Path) -> Path:
     """The file of a sharded checkpoint that holds all but tensors of model and optimiser; its shards are there."""
+    if (folder / "config.json").is_file():
+        raise UserError(f"--ckpt_path {folder}: a model and no checkpoint; give it as --model.backbone")
     if not (folder / ".metadata").is_file():
         inside = sorted(folder.glob("*.ckpt"))
         which = f"give one of its files, such as {inside[-1]}" if inside else "give a .ckpt file"
