@@ -61,7 +61,8 @@ class TextTokenizer:
     @cached_property
     def special(self) -> tuple[int, int]:
         """How many special tokens stand before and after a text's own."""
-        mask = self.fast("a", return_special_tokens_mask=True)["special_tokens_mask"]
+        # not self.fast("a"): it turns the truncation off again
+        mask = self.fast.backend_tokenizer.encode("a").special_tokens_mask
         return mask.index(0), mask[::-1].index(0)
 
     def inner(self, length: int) -> tuple[int, int]:

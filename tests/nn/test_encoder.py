@@ -63,6 +63,13 @@ def test_a_length_that_is_set_cuts_as_sentence_transformers_does(tiny: Path, sen
     np.testing.assert_allclose(ours(tiny, sentences, max_length=6), expected, atol=1e-6)
 
 
+def test_a_length_that_is_set_still_cuts_when_the_special_tokens_are_known(tiny: Path, sentences: list[str]) -> None:
+    tokenizer = TextEncoder(str(tiny), max_length=8).tokenizer
+    assert tokenizer.inner(8) == (1, 7)
+    cut = tokenizer([" ".join(sentences), "a dog"], "query")
+    assert ([len(ids) for ids in cut.ids], cut.truncated) == ([8, 4], 1)
+
+
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(padding=st.integers(0, 20), others=st.lists(st.integers(0, 59), max_size=5))
 def test_neither_padding_nor_neighbours_change_a_vector(
