@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import resource
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -222,3 +223,12 @@ def embedded(tmp_path: Path, triplets: Path, beir: Path, pairs: Path, monkeypatc
     )
     monkeypatch.setattr(module, "pydoc", lambda: small)
     return tmp_path / "embedded"
+
+
+@pytest.fixture
+def files_of_a_kilobyte() -> Iterator[None]:
+    """As on a full disk, a longer file is refused when its room is asked for."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -61,6 +61,16 @@ class VectorStore:
         return np.memmap(self._file.name, np.float32, mode, shape=self.shape)  # type: ignore[call-overload,no-any-return]
 
 
+def half_on_disk(rows: int, width: int) -> Tensor:
+    """Room for `(rows, width)` half-precision values in a temporary file, mapped into memory.
+
+    Raises:
+        UserError: the temporary folder has no room for them.
+    """
+    with temporary_file(rows * width * 2) as file:  # a map outlives the name of its file
+        return torch.from_numpy(np.memmap(file, dtype=np.float16, mode="r+", shape=(rows, width)))
+
+
 def temporary_file(size: int) -> IO[bytes]:
     """A file of `size` bytes that vanishes with the process; its room is taken at once.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from compret.distributed import dealt, gather_dealt
 from compret.evaluation.encode import Places, Vectors, encoded_rounds
-from compret.evaluation.store import MEMORY, VectorStore, temporary_file
+from compret.evaluation.store import MEMORY, VectorStore, half_on_disk
 from compret.nn.encoder import TextEncoder
 from compret.nn.pairs import TokenStates, joined, token_states
 from compret.types import Kind
@@ -82,5 +82,4 @@ def _store(tokens: int, width: int, memory: int) -> Tensor:
     """Room for `(T, D)` half-precision states; a file that vanishes with the process where memory is too small."""
     if tokens * width * 2 <= memory or tokens == 0:
         return torch.empty((tokens, width), dtype=torch.float16)
-    with temporary_file(tokens * width * 2) as file:
-        return torch.from_numpy(np.memmap(file, dtype=np.float16, mode="r+", shape=(tokens, width)))
+    return half_on_disk(tokens, width)

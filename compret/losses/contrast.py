@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from compret.losses.pair import PairLoss
-from compret.types import PairScores
+from compret.types import PairScores, UserError
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,14 @@ class Contrast(PairLoss):
     candidates: Literal["all", "own"] = "all"
     """Which negatives stand beside the positives: all of the batch, or the anchor's own alone."""
     others: int | None = None
-    """How many candidates of other rows an anchor is scored with; all if None, which is the paper's and costs B times
-    as much."""
+    """How many other positives an anchor is scored with, for `own` alone; all if None, which is the paper's and costs B
+    times as much."""
     mask_duplicates: bool = True
     """Leave out candidates that are the same text as the anchor's positive."""
+
+    def __post_init__(self) -> None:
+        if self.others is not None and self.candidates == "all":
+            raise UserError("loss.others: needs loss.candidates own; of all, it could leave out the anchor's negative")
 
     @property
     def needs(self) -> Literal["all", "positives"]:

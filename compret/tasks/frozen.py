@@ -1,36 +1,41 @@
-"""Token states for frozen training: each text encoded once, kept in half precision in a memory-mapped file."""
+"""Token states for frozen training: each text encoded once, kept in half precision in memory-mapped files."""
 
 from __future__ import annotations
 
 import logging
-import tempfile
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from compret.evaluation.encode import evaluating
+from compret.evaluation.store import half_on_disk
 from compret.nn.encoder import TextEncoder
 from compret.nn.pairs import TokenStates, token_states
-from compret.types import TokenBatch, TripletBatch
+from compret.types import TokenBatch, TripletBatch, UserError
 
 log = logging.getLogger(__name__)
+_STORE = 1 << 26
+"""Bytes that the disk sets aside at a time."""
 
 
 class StateCache:
-    """States of the texts seen so far, by the hash of their text; the file vanishes with the process.
+    """States of the texts seen so far, by the hash of their text; the files vanish with the process.
 
     Args:
         width: of a state.
-        budget: bytes that the file may take; texts that no longer fit are encoded each time, which is told once.
+        budget: bytes that the files may take; texts that no longer fit, there or on the disk, are encoded each time,
+            which is told once.
     """
 
     def __init__(self, width: int, budget: int) -> None:
-        self.width, self.rows = width, budget // (2 * width)
-        self.used = 0
-        self.places: dict[tuple[int, bool], tuple[int, int]] = {}
-        """(text, is a query) -> first row and tokens; the row after the tokens holds the pooled vector."""
-        self.store: Tensor | None = None
+        self.width, self.left = width, budget // (2 * width)
+        """Of a row; rows that no file has been made for yet."""
+        self.stores: list[Tensor] = []
+        self.used, self.is_full = 0, False
+        """Rows of the last store; nothing more fits."""
+        self.places: dict[tuple[int, bool], tuple[int, int, int]] = {}
+        """(text, is a query) -> store, first row and rows: one a token, the last is the pooled vector."""
         self.encoded = 0
         """Texts that went through the encoder."""
 
@@ -69,25 +74,33 @@ class StateCache:
         return fresh
 
     def _keep(self, key: tuple[int, bool], states: Tensor) -> None:
-        if key in self.places:
+        if key in self.places or not self._has_room(len(states)):
             return
-        if self.used + len(states) > self.rows:
-            if self.rows:
-                log.warning("disk_budget: %d texts are kept, the others are encoded each time", len(self.places))
-            self.rows = 0
-            return
-        if self.store is None:
-            with tempfile.NamedTemporaryFile(prefix="compret-states-") as file:
-                shape = (self.rows, self.width)
-                self.store = torch.from_numpy(np.memmap(file, dtype=np.float16, mode="w+", shape=shape))
-        self.store[self.used : self.used + len(states)] = states
-        self.places[key] = (self.used, len(states))
+        self.places[key] = (len(self.stores) - 1, self.used, len(states))
         self.used += len(states)
+        self._read(key).copy_(states)
+
+    def _has_room(self, rows: int) -> bool:
+        """Whether the last store has room for so many rows; a new one is made if it has not."""
+        if self.stores and self.used + rows <= len(self.stores[-1]):
+            return True
+        size = min(max(1, _STORE // (2 * self.width)), self.left)
+        try:
+            if size >= rows:
+                self.stores.append(half_on_disk(size, self.width))
+                self.left, self.used = self.left - size, 0
+                return True
+            reason = "model.disk_budget is used up"
+        except UserError as error:
+            reason = str(error)
+        if not self.is_full:
+            log.warning("%d texts are kept and the others encoded each time: %s", len(self.places), reason)
+        self.is_full, self.left = True, 0
+        return False
 
     def _read(self, key: tuple[int, bool]) -> Tensor:
-        assert self.store is not None
-        start, rows = self.places[key]
-        return self.store[start : start + rows]
+        store, start, rows = self.places[key]
+        return self.stores[store][start : start + rows]
 
 
 def _rows(tokens: TokenBatch, rows: list[int]) -> TokenBatch:

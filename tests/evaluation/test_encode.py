@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -69,16 +66,7 @@ def test_dropout_is_off_and_comes_back(tiny_encoder: TextEncoder, sentences: lis
     tiny_encoder.eval()
 
 
-@pytest.fixture
-def _files_of_a_kilobyte() -> Iterator[None]:
-    """As on a full disk, a longer file is refused when its room is asked for."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
-@pytest.mark.usefixtures("_files_of_a_kilobyte")
+@pytest.mark.usefixtures("files_of_a_kilobyte")
 def test_a_full_temporary_folder_is_told(tiny_encoder: TextEncoder, sentences: list[str]) -> None:
     assert len(encode(tiny_encoder, sentences, "query")) == len(sentences)
     for encoded in (encode, encode_tokens):

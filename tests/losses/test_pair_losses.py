@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from compret.losses import Binary, Contrast, PairLoss, Pairwise
-from compret.types import PairScores
+from compret.types import PairScores, UserError
 
 B, ANCHORS = 5, (0, 2, 3)
 
@@ -88,3 +88,8 @@ def test_a_batch_without_negatives_has_a_finite_loss(loss: PairLoss) -> None:
         given.duplicates_BC[:, :B], 0.0,
     )  # fmt: skip
     assert math.isfinite(value(loss, bare))
+
+
+def test_some_of_all_candidates_are_refused() -> None:
+    with pytest.raises(UserError, match="needs loss.candidates own"):
+        Contrast(others=3)

@@ -89,12 +89,37 @@ def test_frozen_training_encodes_each_text_once(tiny: Path, rows: list[dict[str,
     torch.testing.assert_close(first, trained.losses(batch)[0], rtol=0, atol=5e-3)
 
 
-def test_what_no_longer_fits_the_disk_is_encoded_again(tiny: Path, rows: list[dict[str, Any]]) -> None:
-    losses = []
-    for budget in (1 << 20, 20 * 2 * 32, 0):
-        task = SimilarityMapVerifier(MaxSim(), str(tiny), frozen=True, disk_budget=budget)
-        losses += [task.losses(batch_of(task, rows))[0] for _ in range(2)]
-    torch.testing.assert_close(losses, losses[:1] * 6)
+@pytest.mark.parametrize(("budget", "told"), [(1 << 20, 0), (20 * 2 * 32, 1), (0, 1)])
+def test_what_no_longer_fits_the_budget_is_encoded_again(
+    tiny: Path, rows: list[dict[str, Any]], caplog: pytest.LogCaptureFixture, budget: int, told: int
+) -> None:
+    expected = SimilarityMapVerifier(MaxSim(), str(tiny), frozen=True)
+    task = SimilarityMapVerifier(MaxSim(), str(tiny), frozen=True, disk_budget=budget)
+    losses = [task.losses(batch_of(task, rows))[0] for task in (expected, task, task)]
+    torch.testing.assert_close(losses, losses[:1] * 3)
+    assert caplog.text.count("the others encoded each time: model.disk_budget is used up") == told
+
+
+@pytest.mark.parametrize("rows_a_store", [30, 1 << 20])
+def test_states_are_kept_in_as_many_files_as_it_takes(
+    tiny: Path, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, rows_a_store: int
+) -> None:
+    monkeypatch.setattr("compret.tasks.frozen._STORE", rows_a_store * 2 * 32)
+    task = SimilarityMapVerifier(MaxSim(), str(tiny), frozen=True)
+    first, again = (task.cache.states(task.encoder, batch_of(task, rows), True) for _ in range(2))
+    assert (len(task.cache.stores) > 1) == (rows_a_store == 30)
+    assert torch.equal(first.unit_TD, again.unit_TD)
+    assert torch.equal(first.pooled_BD, again.pooled_BD)
+
+
+def test_what_the_disk_has_no_room_for_is_encoded_again(
+    tiny: Path, rows: list[dict[str, Any]], caplog: pytest.LogCaptureFixture, files_of_a_kilobyte: None
+) -> None:
+    task = SimilarityMapVerifier(MaxSim(), str(tiny), frozen=True)
+    first, again = (task.losses(batch_of(task, rows))[0] for _ in range(2))
+    assert torch.equal(first, again)
+    assert caplog.text.count("0 texts are kept and the others encoded each time") == 1
+    assert "set TMPDIR" in caplog.text
 
 
 def test_special_tokens_can_be_left_out(tiny: Path) -> None:
