@@ -26,7 +26,7 @@ from compret.callbacks.export import Export
 from compret.callbacks.finite import FiniteLoss
 from compret.callbacks.monitors import Throughput
 from compret.callbacks.requeue import Requeue, begun_before, mark
-from compret.distributed import check_launch, launch, slurm_job
+from compret.distributed import check_launch, disconnect, launch, slurm_job
 from compret.nn.backbone import MINILM
 from compret.options import OneLineParser
 from compret.tasks.stored import READ_SHARDS, stored_model
@@ -85,6 +85,7 @@ def run(arguments: Sequence[str]) -> int:
         if mistake is None:
             raise
         raise _told_once(mistake) from error
+    disconnect()
     return 0
 
 

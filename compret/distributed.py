@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -90,6 +91,17 @@ def slurm_job() -> Job | None:
 def _in_slurm_job() -> bool:
     """As Lightning sees it: jobs of these names are interactive, and no launcher."""
     return "SLURM_NTASKS" in os.environ and os.environ.get("SLURM_JOB_NAME") not in ("bash", "interactive")
+
+
+def disconnect() -> None:
+    """End the connections between ranks, if there are any, and the threads that serve them.
+
+    Lightning ends those of NCCL. A thread of gloo that still lets go of a tensor while Python ends aborts the process,
+    after all went well (pytorch/pytorch#190489).
+    """
+    if dist.is_available() and dist.is_initialized():
+        gc.collect()  # a group ends with its last reference, and a trainer's are in cycles
+        dist.destroy_process_group()
 
 
 def world_size() -> int:

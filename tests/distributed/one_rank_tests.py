@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn  # imported later, it would keep the group that there is then, and its threads
 
 from compret.evaluation import approximate, encode
 from compret.evaluation.approximate import rank_approximately

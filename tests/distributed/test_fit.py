@@ -17,10 +17,15 @@ from safetensors.torch import load_file
 STEPS = 20
 
 
-def start(folder: Path, tiny: Path, file: Path, ranks: int, *more: str) -> subprocess.Popen[str]:
+ENDS = str(Path(__file__).with_name("ends.py"))
+
+
+def start(
+    folder: Path, tiny: Path, file: Path, ranks: int, *more: str, program: tuple[str, ...] = ("-m", "compret")
+) -> subprocess.Popen[str]:
     """Twenty steps of sixteen rows a step in all, without dropout, whose random numbers are each rank's own."""
     command = [
-        *(sys.executable, "-m", "compret", "fit", "--model.backbone", str(tiny), "--model.dropout", "0"),
+        *(sys.executable, *program, "fit", "--model.backbone", str(tiny), "--model.dropout", "0"),
         *("--data.files", f"[{file}]", "--data.batch_size", str(16 // ranks), "--trainer.max_steps", str(STEPS)),
         *("--trainer.default_root_dir", str(folder), "--checkpoint_every", "2", "--trainer.accelerator", "cpu"),
         *("--trainer.enable_progress_bar", "false", "--model.optimizer.lr", "1e-3", "--data.holdout", "0.1"),
@@ -93,6 +98,16 @@ def test_a_run_that_lost_one_rank_goes_on_where_it_was(
     for ranks in (2, 1):
         finish(start(tmp_path, tiny, file, ranks, "--ckpt_path", str(last), "--name", f"on_{ranks}"))
         assert_equal(weights(tmp_path, f"on_{ranks}"), weights(one), 1e-5)
+
+
+@pytest.mark.slow
+def test_no_thread_between_ranks_outlives_a_run(one_process: tuple[Path, Path], tiny: Path, tmp_path: Path) -> None:
+    """One that lets go of a tensor while Python ends aborts it, now and then, after all went well."""
+    finish(start(tmp_path, tiny, one_process[0], 2, program=(ENDS, str(tmp_path))))
+    for rank in (0, 1):
+        threads = (tmp_path / f"threads_{rank}").read_text().split()
+        assert threads
+        assert [name for name in threads if "gloo" in name] == []
 
 
 @pytest.mark.slow
