@@ -191,7 +191,7 @@ class CompretCLI(LightningCLI):
         if stored["class"].rpartition(".")[2] != model.class_path.rpartition(".")[2]:
             self._take_class(stored)
             model = self.config[self.config.subcommand]["model"]
-        defaults = {"backbone": MINILM, "frozen": False, "special_tokens": True}
+        defaults = {"backbone": MINILM, "frozen": False, "special_tokens": True, "recall_weight": 0.0}
         for option, value in stored["recipe"].items():
             if option in model.init_args and model.init_args[option] == defaults.get(option):
                 model.init_args[option] = value

@@ -57,7 +57,7 @@ class Export(Callback):
 def _write(folder: Path, trainer: Trainer, module: Any) -> None:
     module.encoder.save(folder)
     if hasattr(module, "verifier"):
-        save_verifier(folder, module.verifier, module.special_tokens, module.calibration)
+        save_verifier(folder, module.verifier, module.special_tokens, module.calibration, module.recall)
     (folder / "README.md").write_text(model_card(trainer, module), encoding="utf-8")
 
 
@@ -74,6 +74,8 @@ def model_card(trainer: Trainer, module: Any) -> str:
         "seed": getattr(data, "seed", "?"),
         "precision": trainer.precision,
     }
+    if module.recall.encoder is not None:
+        facts["recall"] = f"by {module.recall.encoder.name}, whose cosine counts {module.recall.weight:g} times"
     results = {name: round(float(value), 4) for name, value in sorted(trainer.callback_metrics.items())}
     sources = getattr(data, "fingerprints", {})
     shares = getattr(data, "weights", None) or ["by rows"] * len(sources)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compret.evaluation.approximate import Search, searcher
-from compret.evaluation.rerank import evaluate_pairs, evaluate_two_stages, verifier_scores
+from compret.evaluation.rerank import Recall, evaluate_pairs, evaluate_two_stages, verifier_scores
 from compret.evaluation.results import NearMissResult, Results, RetrievalResult
 from compret.evaluation.retrieve import evaluate_retrieval
 from compret.evaluation.separate import evaluate_near_misses, pooled_cosines
@@ -29,6 +29,7 @@ class Bench:
         special_tokens: keep the states of special tokens in the verifier's maps.
         threshold: at or above it pairs are called the same, where a set brings no validation pairs of its own.
         search: exact, or approximate by FAISS.
+        recall: finds the documents for the verifier; its cosine may count beside the verifier's score.
     """
 
     def __init__(
@@ -38,10 +39,11 @@ class Bench:
         special_tokens: bool = True,
         threshold: float | None = None,
         search: Search = "exact",
+        recall: Recall = Recall(),
     ) -> None:
         self.encoder, self.verifier, self.special_tokens = encoder, verifier, special_tokens
         self.threshold = threshold
-        self.search = searcher(search)
+        self.search, self.recall = searcher(search), recall
         self.retrieval: list[RetrievalResult] = []
         self.near_miss: list[NearMissResult] = []
         self._origins: dict[str, object] = {}
@@ -72,12 +74,13 @@ class Bench:
     def _retrieval(self, data: RetrievalSet) -> RetrievalResult:
         if self.verifier is None:
             return evaluate_retrieval(self.encoder, data, search=self.search)
-        return evaluate_two_stages(self.encoder, self.verifier, data, self.special_tokens, self.search)
+        return evaluate_two_stages(self.encoder, self.verifier, data, self.special_tokens, self.search, self.recall)
 
     def _near_misses(self, data: NearMissSet) -> NearMissResult:
         if self.verifier is None:
             return evaluate_near_misses(self.encoder, data, self._threshold(data))
-        return evaluate_pairs(self.encoder, self.verifier, data, self._threshold(data), self.special_tokens)
+        threshold = self._threshold(data)
+        return evaluate_pairs(self.encoder, self.verifier, data, threshold, self.special_tokens, self.recall)
 
     def _threshold(self, data: NearMissSet) -> float | None:
         """The threshold of the best F1 on the validation pairs, found once for all sets that share them."""
@@ -90,6 +93,7 @@ class Bench:
         return self._thresholds[key]
 
     def _scores(self, data: NearMissSet) -> NDArray[np.float64]:
+        pairs = (data.anchors, data.candidates)
         if self.verifier is None:
-            return pooled_cosines(self.encoder, data.anchors, data.candidates, data.name)[0]
-        return verifier_scores(self.encoder, self.verifier, data, self.special_tokens)[0]
+            return pooled_cosines(self.encoder, *pairs, data.name)[0]
+        return verifier_scores(self.encoder, self.verifier, *pairs, self.special_tokens, self.recall, data.name)[0]

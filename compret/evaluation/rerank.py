@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from compret.distributed import dealt, gather_dealt, world_size
-from compret.evaluation.encode import progress_bar
+from compret.evaluation.encode import Vectors, encode, progress_bar
 from compret.evaluation.results import NearMissResult, RecallStage, RetrievalResult
 from compret.evaluation.retrieve import Ranking, Searcher, count_texts, rank_documents
-from compret.evaluation.separate import near_miss_result
+from compret.evaluation.separate import near_miss_result, pair_cosines
 from compret.evaluation.tokens import TokenIndex, encode_tokens
 from compret.metrics.ranking import ranking_scores
 from compret.nn.encoder import TextEncoder
 from compret.nn.pairs import score_all, score_pairs
 from compret.nn.verifiers import Verifier
-from compret.types import NearMissSet, RetrievalSet
+from compret.types import Kind, NearMissSet, RetrievalSet
 
 _PAIRS = 1024
 """Pairs that a rank scores at a time; the same ones whatever the number of ranks."""
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Whose pooled cosine recalls documents for a verifier, and how much it counts beside the verifier's score.
+
+    An encoder that is trained for the verifier's maps recalls worse than before; another may do that in its place.
+    """
+
+    encoder: TextEncoder | None = None
+    """The verifier's own if None."""
+    weight: float = 0.0
+    """Documents and pairs are scored by verifier + weight * cosine."""
+
+    def vectors(self, texts: Sequence[str], kind: Kind, index: TokenIndex, progress: str = "") -> Vectors:
+        """Pooled vectors of texts that the verifier's own encoder has indexed."""
+        return index.vectors if self.encoder is None else encode(self.encoder, texts, kind, progress)
 
 
 def evaluate_two_stages(
@@ -30,19 +49,23 @@ def evaluate_two_stages(
     data: RetrievalSet,
     special_tokens: bool = True,
     search: Searcher | None = None,
+    recall: Recall = Recall(),
 ) -> RetrievalResult:
     """Recall the best 100 documents by pooled cosine, order them anew by the verifier, and score both rankings.
 
     Args:
         search: recalls them; exactly, if not given.
+        recall: by which encoder's cosine, and what that counts beside the verifier.
     """
     start = time.perf_counter()
     documents = encode_tokens(encoder, data.documents, "document", special_tokens, f"{data.name} documents")
     queries = encode_tokens(encoder, data.queries, "query", special_tokens, f"{data.name} queries")
+    recalling = recall.vectors(data.documents, "document", documents, f"{data.name} documents, recall")
+    asked = recall.vectors(data.queries, "query", queries, f"{data.name} queries, recall")
     encoded = time.perf_counter()
-    recalled = (search or rank_documents)(queries.unit_ND, documents.vectors, data.document_ids)
+    recalled = (search or rank_documents)(asked.unit_ND, recalling, data.document_ids)
     searched = time.perf_counter()
-    reranked = rerank(verifier, queries, documents, recalled, data.name)
+    reranked = rerank(verifier, queries, documents, recalled, data.name, recall.weight)
     runs = [ranking.run(data) for ranking in (recalled, reranked)]
     first, second = (ranking_scores(run, data.qrels, graded=False) for run in runs)
     seconds = {"encode": encoded - start, "search": searched - encoded, "rerank": time.perf_counter() - searched}
@@ -62,10 +85,19 @@ def evaluate_two_stages(
 
 @torch.inference_mode()
 def rerank(
-    verifier: Verifier, queries: TokenIndex, documents: TokenIndex, recalled: Ranking, progress: str = ""
+    verifier: Verifier,
+    queries: TokenIndex,
+    documents: TokenIndex,
+    recalled: Ranking,
+    progress: str = "",
+    weight: float = 0.0,
 ) -> Ranking:
-    """The recalled documents of each query by falling verifier score, then by id; documents are not encoded again."""
-    rows_QK = recalled.rows_QK.sort(dim=1).values
+    """The recalled documents of each query by falling verifier score, then by id; documents are not encoded again.
+
+    Args:
+        weight: of the score that recalled a document, added to the verifier's.
+    """
+    rows_QK, columns_QK = recalled.rows_QK.sort(dim=1)
     device, asked = rows_QK.device, list(range(len(rows_QK)))
     bar = progress_bar(len(asked), progress and f"{progress} rerank", "query")
     mine = [recalled.scores_QK[:0]]
@@ -76,27 +108,44 @@ def rerank(
     bar.close()
     where, scores = gather_dealt(torch.cat(mine), [np.array([query]) for query in asked])
     scores_QK = torch.empty_like(scores).index_copy(0, torch.from_numpy(where).to(device), scores)
+    scores_QK += weight * recalled.scores_QK.gather(1, columns_QK)
     best = scores_QK.sort(dim=1, descending=True, stable=True)
     return Ranking(best.values, rows_QK.gather(1, best.indices), recalled.by_id)
 
 
 def evaluate_pairs(
-    encoder: TextEncoder, verifier: Verifier, data: NearMissSet, threshold: float | None, special_tokens: bool = True
+    encoder: TextEncoder,
+    verifier: Verifier,
+    data: NearMissSet,
+    threshold: float | None,
+    special_tokens: bool = True,
+    recall: Recall = Recall(),
 ) -> NearMissResult:
     """Score each labelled pair by the verifier; f1 is that of the given threshold."""
     start = time.perf_counter()
-    scores_P, counts = verifier_scores(encoder, verifier, data, special_tokens)
+    pairs = (data.anchors, data.candidates)
+    scores_P, counts = verifier_scores(encoder, verifier, *pairs, special_tokens, recall, data.name)
     seconds = {"encode and verify": time.perf_counter() - start}
     return near_miss_result(data, scores_P, threshold, counts, seconds, "verifier")
 
 
 @torch.inference_mode()
 def verifier_scores(
-    encoder: TextEncoder, verifier: Verifier, data: NearMissSet, special_tokens: bool = True
+    encoder: TextEncoder,
+    verifier: Verifier,
+    anchors: Sequence[str],
+    candidates: Sequence[str],
+    special_tokens: bool = True,
+    recall: Recall = Recall(),
+    progress: str = "",
 ) -> tuple[NDArray[np.float64], dict[str, int]]:
-    """The verifier's score of each pair, `(P,)`, the anchor as query; and counts of the texts."""
-    texts = encode_tokens(encoder, [*data.anchors, *data.candidates], "query", special_tokens, data.name)
-    pairs = len(data.anchors)
+    """The score of each pair, `(P,)`, and counts of the texts; both sides get the query prompt.
+
+    Args:
+        recall: its encoder's cosine is added if it has a weight.
+    """
+    both, pairs = [*anchors, *candidates], len(anchors)
+    texts = encode_tokens(encoder, both, "query", special_tokens, progress)
     rows = np.stack([texts.rows_N[:pairs], texts.rows_N[pairs:]], axis=1)
     lengths = np.array(texts.states.lengths)[rows]
     order = np.lexsort((lengths[:, 0], lengths.prod(1)))
@@ -106,5 +155,9 @@ def verifier_scores(
         mine.append(score_pairs(verifier, texts.states, texts.states, rows[block].tolist(), encoder.device))
     where, scores = gather_dealt(torch.cat(mine), blocks)
     scores_P = torch.empty_like(scores).index_copy(0, torch.from_numpy(where).to(scores.device), scores)
+    if recall.weight:
+        scores_P += recall.weight * pair_cosines(
+            recall.vectors(both, "query", texts, progress and f"{progress}, recall")
+        )
     counts = {"pairs": pairs, "empty_texts": texts.vectors.empty, "truncated_texts": texts.vectors.truncated}
     return scores_P.double().cpu().numpy(), counts

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from compret.evaluation.encode import encode
+from compret.evaluation.encode import Vectors, encode
 from compret.evaluation.results import NearMissResult
 from compret.metrics.nearmiss import best_f1_threshold, jaccard, near_miss_metrics
 from compret.nn.encoder import TextEncoder
@@ -45,11 +46,15 @@ def pooled_cosines(
 ) -> tuple[NDArray[np.float64], dict[str, int]]:
     """Cosine of each pair in [-1, 1], `(P,)`, and counts of the texts; both sides get the query prompt."""
     vectors = encode(encoder, [*anchors, *candidates], "query", progress)
-    pairs = len(anchors)
+    counts = {"pairs": len(anchors), "empty_texts": vectors.empty, "truncated_texts": vectors.truncated}
+    return pair_cosines(vectors).double().cpu().numpy(), counts
+
+
+def pair_cosines(vectors: Vectors) -> Tensor:
+    """Cosine of each text of the first half with its partner in the second, `(P,)`."""
+    pairs = len(vectors) // 2
     blocks = np.split(np.arange(pairs), range(_PAIRS, pairs, _PAIRS))
-    scores_P = torch.cat([(vectors[rows] * vectors[rows + pairs]).sum(-1) for rows in blocks])
-    counts = {"pairs": pairs, "empty_texts": vectors.empty, "truncated_texts": vectors.truncated}
-    return scores_P.double().cpu().numpy(), counts
+    return torch.cat([(vectors[rows] * vectors[rows + pairs]).sum(-1) for rows in blocks])
 
 
 def best_threshold(encoder: TextEncoder, validation: NearMissSet) -> float | None:

@@ -19,7 +19,7 @@ def run_meta(task: SuiteRunner) -> dict[str, Any]:
 
     trainer = task.trainer
     seed = os.environ.get("PL_GLOBAL_SEED")
-    config = task.config_text
+    config, recalls = task.config_text, task.recall.encoder or task.encoder
     return {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
         "backbone": task.encoder.name,
@@ -33,5 +33,6 @@ def run_meta(task: SuiteRunner) -> dict[str, Any]:
         "device": str(task.device),
         "precision": str(trainer.precision),
         "search": task.search,
+        "recall": {"backbone": recalls.name, "revision": recalls.revision, "weight": task.recall.weight},
         "world_size": trainer.world_size,
     }

@@ -13,6 +13,7 @@ from lightning.pytorch import LightningModule
 from compret.distributed import gradient_norm, is_sharded, rank
 from compret.evaluation.approximate import Search
 from compret.evaluation.bench import Bench
+from compret.evaluation.rerank import Recall
 from compret.evaluation.results import Results
 from compret.nn.encoder import TextEncoder
 from compret.tasks.meta import run_meta
@@ -31,6 +32,7 @@ class SuiteRunner(LightningModule):
     recipe: dict[str, Any]
     """What a checkpoint must say for its encoder to be built again: plain values by argument name."""
     search: Search = "exact"
+    recall: Recall = Recall()
     config_text: str | None = None
     """The resolved configuration, set by the command line."""
 

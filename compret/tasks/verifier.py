@@ -22,6 +22,7 @@ from compret.distributed import (
 )
 from compret.evaluation.approximate import Search
 from compret.evaluation.bench import Bench
+from compret.evaluation.rerank import Recall
 from compret.losses import Contrast, PairLoss
 from compret.metrics.calibration import Calibration
 from compret.nn.backbone import MINILM, Pooling
@@ -55,6 +56,8 @@ class SimilarityMapVerifier(SuiteRunner):
         loss: of the scores of a batch's pairs; Contrast if not given.
         optimizer: of the encoder; its gradient is clipped on its own.
         verifier_optimizer: of the verifier; its gradient is clipped on its own.
+        recall: folder or hub id of an encoder that recalls in place of the verifier's own, which training changes.
+        recall_weight: of the recalling cosine, added to the verifier's score when documents or pairs are tested.
         retention: weight of 1 - cosine between pooled vectors and the untouched encoder's, over the batch's texts.
         false_accept_rate: share of near-misses that the calibrated threshold may accept.
         gradient_checkpointing: recompute the encoder's activations in the backward pass, to save memory.
@@ -81,6 +84,8 @@ class SimilarityMapVerifier(SuiteRunner):
         loss: PairLoss | None = None,
         optimizer: AdamW = AdamW(),
         verifier_optimizer: AdamW = AdamW(lr=1e-3),
+        recall: str | None = None,
+        recall_weight: float = 0.0,
         retention: float = 0.0,
         false_accept_rate: float = 0.05,
         gradient_checkpointing: bool = False,
@@ -102,6 +107,8 @@ class SimilarityMapVerifier(SuiteRunner):
             "document_prompt": document_prompt,
             "lora": asdict(lora) if lora else None,
             "special_tokens": special_tokens,
+            "recall": recall,
+            "recall_weight": recall_weight,
         }
         self.encoder = TextEncoder(
             backbone,
@@ -127,6 +134,8 @@ class SimilarityMapVerifier(SuiteRunner):
         self.optimizer, self.verifier_optimizer = optimizer, verifier_optimizer
         self.false_accept_rate = false_accept_rate
         self.calibration: Calibration | None = None
+        recalls = TextEncoder(recall, max_length=max_length).eval().requires_grad_(False) if recall else None
+        self.recall = Recall(recalls, recall_weight)
         self.retention = Retention(self.encoder, retention)
         self.cache = StateCache(self.encoder.width, disk_budget)
 
@@ -170,7 +179,9 @@ class SimilarityMapVerifier(SuiteRunner):
 
     def new_bench(self) -> Bench:
         threshold = self.calibration.threshold if self.calibration else None
-        return Bench(self.encoder, self.verifier, self.special_tokens, threshold, self.search)
+        if self.recall.encoder is not None:
+            self.recall.encoder.to(self.device)
+        return Bench(self.encoder, self.verifier, self.special_tokens, threshold, self.search, self.recall)
 
     def losses(self, batch: TripletBatch) -> tuple[Tensor, Tensor]:
         """The verifier's loss on this rank's anchors, and what the pooled vectors lost of the untouched encoder's."""
@@ -259,8 +270,15 @@ class SimilarityMapVerifier(SuiteRunner):
                 )
             checkpoint["state_dict"] |= {f"encoder.{k}": v for k, v in self.encoder.state_dict().items()}
         super().on_load_checkpoint(checkpoint)
-        if stored.get("calibration"):
+        # a threshold of other scores says nothing of these
+        if stored.get("calibration") and _added(stored["recipe"]) == _added(self.recipe):
             self.calibration = Calibration(**stored["calibration"])
+
+
+def _added(recipe: dict[str, Any]) -> tuple[str | None, float] | None:
+    """The cosine that is added to the verifier's score of a pair, and its weight."""
+    weight = recipe.get("recall_weight", 0.0)
+    return (recipe.get("recall"), weight) if weight else None
 
 
 def _gathered(states: TokenStates) -> TokenStates:

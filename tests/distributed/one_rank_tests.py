@@ -19,6 +19,7 @@ import torch.distributed.nn  # imported later, it would keep the group that ther
 from compret.evaluation import approximate, encode
 from compret.evaluation.approximate import rank_approximately
 from compret.evaluation.bench import Bench
+from compret.evaluation.rerank import Recall
 from compret.evaluation.retrieve import rank_documents
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import MapTransformer
@@ -36,7 +37,8 @@ def main(rank: int, ranks: int, folder: Path) -> None:
     found: dict[str, Any] = {}
     few = [*texts[:2], texts[0]]  # one pass, so that rank 1 is dealt none
     for size, documents in ((1, few), (1, texts), (2, texts), (23, texts)):
-        for name, bench in (("cosine", Bench(encoder)), ("verifier", Bench(encoder, verifier))):
+        both = Bench(encoder, verifier, recall=Recall(weight=2.0))
+        for name, bench in (("cosine", Bench(encoder)), ("verifier", both)):
             encoded.clear()
             bench.run(retrieval(documents, size))
             bench.run(near_misses(documents, size))

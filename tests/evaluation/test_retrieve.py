@@ -6,7 +6,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from compret.data.suites import NanoBEIR, NearMissPairs
 from compret.evaluation import separate
 from compret.evaluation.bench import Bench
 from compret.evaluation.encode import encode
-from compret.evaluation.rerank import rerank
+from compret.evaluation.rerank import Recall, evaluate_two_stages, rerank, verifier_scores
 from compret.evaluation.retrieve import evaluate_retrieval, rank_documents, top_k
 from compret.evaluation.separate import best_threshold, evaluate_near_misses, pooled_cosines
 from compret.evaluation.tokens import encode_tokens
@@ -95,6 +95,34 @@ def test_two_stages_on_disk_rank_like_those_in_memory(tiny_encoder: TextEncoder,
     for one, other in zip(*rankings, strict=True):
         assert torch.equal(one.scores_QK, other.scores_QK)
         assert torch.equal(one.rows_QK, other.rows_QK)
+
+
+def test_another_encoder_recalls_and_its_cosine_counts(
+    tiny_encoder: TextEncoder, beir: Path, new_backbone: Callable[..., Path], tmp_path: Path
+) -> None:
+    """Stage one is that of the other encoder alone; stage two is the verifier's scores plus a weight times cosines."""
+    data = NanoBEIR(str(beir), ["zoo"]).load(0)
+    other = TextEncoder(str(new_backbone(tmp_path / "other", "cls"))).eval()
+    plain, weighted = (evaluate_two_stages(tiny_encoder, MaxSim(), data, recall=Recall(other, w)) for w in (0.0, 0.5))
+    alone = evaluate_retrieval(other, data)
+    assert alone.run != evaluate_retrieval(tiny_encoder, data).run
+    assert plain.recall_stage is not None
+    assert plain.recall_stage.run == alone.run
+    for query, ranking in weighted.run.items():
+        cosine, score = dict(alone.run[query]), dict(plain.run[query])
+        assert dict(ranking) == pytest.approx({name: score[name] + 0.5 * cosine[name] for name in score}, abs=1e-6)
+        assert [value for _, value in ranking] == sorted((value for _, value in ranking), reverse=True)
+
+
+def test_a_cosine_counts_beside_the_verifier_of_a_pair(
+    tiny_encoder: TextEncoder, sentences: list[str], new_backbone: Callable[..., Path], tmp_path: Path
+) -> None:
+    other = TextEncoder(str(new_backbone(tmp_path / "other", "cls"))).eval()
+    pairs = (sentences[:-1], sentences[1:])
+    alone, _ = verifier_scores(tiny_encoder, MaxSim(), *pairs)
+    for recall, encoder in ((Recall(weight=3.0), tiny_encoder), (Recall(other, 3.0), other)):
+        scores_P, _ = verifier_scores(tiny_encoder, MaxSim(), *pairs, recall=recall)
+        assert scores_P == pytest.approx(alone + 3 * pooled_cosines(encoder, *pairs)[0], abs=1e-5)
 
 
 def test_pairs_are_scored_in_blocks(

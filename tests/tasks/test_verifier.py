@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from compret.data.collate import Collate
 from compret.evaluation.retriever import TwoStageRetriever
 from compret.losses import Binary, Contrast, PairLoss, Pairwise
+from compret.metrics.calibration import Calibration
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import MapTransformer, MaxSim
 from compret.tasks import SimilarityMapVerifier
@@ -149,7 +150,7 @@ def test_encoder_and_verifier_have_their_own_rates(tiny: Path) -> None:
     assert [(g["initial_lr"], g["weight_decay"]) for g in groups] == [(1e-5, 0.1), (1e-5, 0), (1e-3, 0.2), (1e-3, 0)]
 
 
-@pytest.mark.parametrize("frozen", ["true", "false"])
+@pytest.mark.parametrize(("frozen", "recalls"), [("true", False), ("false", False), ("false", True)])
 def test_fit_test_and_python_agree(
     compret: Callable[..., tuple[int, str]],
     tiny: Path,
@@ -157,14 +158,19 @@ def test_fit_test_and_python_agree(
     beir: Path,
     pairs: Path,
     tmp_path: Path,
+    new_backbone: Callable[..., Path],
     frozen: str,
+    recalls: bool,
 ) -> None:
+    other = new_backbone(tmp_path / "other", "cls")
+    recall = ["--model.recall", other, "--model.recall_weight", "0.5"] if recalls else []
     quiet = ["--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false"]
     suites = json.dumps([{"class_path": "NearMissPairs", "init_args": {"files": [str(pairs)]}}])
     code, said = compret(
         *("fit", "--model", "SimilarityMapVerifier", "--model.verifier", TRANSFORMER, "--model.backbone", tiny),
         *("--model.frozen", frozen, "--data.files", f"[{triplets}]", "--data.batch_size", "8", "--data.workers", "0"),
         *("--data.validation", suites, "--trainer.max_steps", "4", *quiet, "--trainer.val_check_interval", "2"),
+        *recall,
     )
     assert code == 0, said
     folder = tmp_path / "checkpoints" / "fit" / "version_0"
@@ -173,6 +179,7 @@ def test_fit_test_and_python_agree(
     assert code == 0, said
     results = json.loads((tmp_path / "logs" / "nanobeir" / "version_0" / "results.json").read_text())
     assert results["retrieval"]["park"]["recall_stage"]["ndcg@10"] > 0
+    assert results["meta"]["recall"]["backbone"] == str(other if recalls else tiny)
 
     retriever = TwoStageRetriever.from_pretrained(folder / "export")
     corpus = [json.loads(line) for line in (beir / "park" / "corpus.jsonl").read_text().splitlines()]
@@ -181,9 +188,28 @@ def test_fit_test_and_python_agree(
     hits = retriever.index([row["text"] for row in corpus]).search([queries[0]["text"]], 5)[0]
     expected = [(row[2], float(row[4])) for row in run if row[0] == queries[0]["_id"]][:5]
     assert [hit.score for hit in hits] == pytest.approx([score for _, score in expected], abs=1e-3)
+    code, said = compret("test", "--config", "nearmiss.yaml", "--data.files", f"[{pairs}]",
+                         "--model.max_length", "32", "--ckpt_path", folder / "last.ckpt", *quiet)  # fmt: skip
+    assert code == 0, said
+    scored = (tmp_path / "logs/nearmiss/version_0/scores/pairs.jsonl").read_text().splitlines()
+    pair = json.loads(scored[0])
+    assert retriever.same(pair["anchor"], pair["candidate"]).score == pytest.approx(pair["score"], abs=1e-3)
+    metrics = json.loads((tmp_path / "logs/nearmiss/version_0/results.json").read_text())["nearmiss"]["pairs"]
+    assert metrics["threshold"] == retriever.calibration.threshold  # type: ignore[union-attr]
     verdict = retriever.same("the dog bit the man", "the man bit the dog")
     assert verdict.accept == (verdict.score >= retriever.calibration.threshold)  # type: ignore[union-attr]
     assert 0 < verdict.probability < 1
+
+
+def test_a_threshold_of_other_scores_is_left_behind(tiny: Path) -> None:
+    fitted = SimilarityMapVerifier(MaxSim(), str(tiny))
+    fitted.calibration = Calibration(0.5, 0.05, 1.0, 0.0)
+    checkpoint: dict[str, Any] = {"state_dict": fitted.state_dict()}
+    fitted.on_save_checkpoint(checkpoint)
+    for weight, expected in ((0.0, fitted.calibration), (20.0, None)):
+        other = SimilarityMapVerifier(MaxSim(), str(tiny), recall_weight=weight)
+        other.on_load_checkpoint(checkpoint)
+        assert other.calibration == expected
 
 
 def test_mistakes_are_one_line(tiny: Path, tiny_encoder: TextEncoder, tmp_path: Path) -> None:
