@@ -26,6 +26,7 @@ from compret.callbacks.export import Export
 from compret.callbacks.finite import FiniteLoss
 from compret.callbacks.monitors import Throughput
 from compret.callbacks.requeue import Requeue, begun_before, mark
+from compret.callbacks.terminate import Terminate
 from compret.distributed import check_launch, disconnect, launch, slurm_job
 from compret.nn.backbone import MINILM
 from compret.options import OneLineParser
@@ -275,7 +276,7 @@ class CompretCLI(LightningCLI):
         """Checkpoints, monitors and the export when fitting; a bar that suits terminals and log files."""
         options = self._get(self.config_init, "trainer")
         given = options.get("callbacks") or []
-        extra: list[Callback] = []
+        extra: list[Callback] = [Terminate()]
         if options.get("enable_progress_bar") is not False:
             extra.append(TQDMProgressBar(refresh_rate=10))
         if self.subcommand == "fit" and options.get("logger") is not False:

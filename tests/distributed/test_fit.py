@@ -101,6 +101,23 @@ def test_a_run_that_lost_one_rank_goes_on_where_it_was(
 
 
 @pytest.mark.slow
+def test_two_ranks_that_are_told_to_end_do(one_process: tuple[Path, Path], tiny: Path, tmp_path: Path) -> None:
+    """At once and wherever they are; Lightning's way, one in two such runs hung, and the others ended with 0."""
+    endless = ("--trainer.max_steps", "100000", "--trainer.max_epochs", "-1")
+    run = start(tmp_path, tiny, one_process[0], 2, *endless)
+    while run.poll() is None and not (tmp_path / "checkpoints" / "fit" / "version_0" / "last.ckpt").exists():
+        time.sleep(0.002)
+    ranks = children(run.pid)
+    run.terminate()
+    _, said = run.communicate(timeout=60)
+    assert run.returncode == 128 + signal.SIGTERM, said
+    until = time.monotonic() + 60
+    while any(is_running(pid) for pid in ranks) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert [pid for pid in ranks if is_running(pid)] == []
+
+
+@pytest.mark.slow
 def test_no_thread_between_ranks_outlives_a_run(one_process: tuple[Path, Path], tiny: Path, tmp_path: Path) -> None:
     """One that lets go of a tensor while Python ends aborts it, now and then, after all went well."""
     finish(start(tmp_path, tiny, one_process[0], 2, program=(ENDS, str(tmp_path))))
@@ -136,6 +153,14 @@ def children(pid: int) -> list[int]:
         for child in map(int, (task / "children").read_text().split()):
             found += [child, *children(child)]
     return found
+
+
+def is_running(pid: int) -> bool:
+    """Neither gone nor a zombie, which waits for its parent alone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def is_rank(pid: int, rank: int) -> bool:
