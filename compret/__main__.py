@@ -21,7 +21,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code is 2 for a mistake of the user's, which is told in one line."""
+    """Run a command; the exit code is 2 for a mistake of the user's, which is told in one line, and 130 for Ctrl-C."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     command = _parser().parse_args(arguments[:1]).command
     try:
@@ -34,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         sys.stderr.write(f"compret: {error}\n")
         return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("compret: interrupted\n")
+        return 130
 
 
 def _runner() -> Callable[[Sequence[str]], int]:

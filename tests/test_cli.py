@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
+from compret.__main__ import main
 from compret.cli import find_config, shipped_configs
 
 Run = Callable[..., tuple[int, str]]
@@ -248,3 +249,14 @@ def test_no_traceback_reaches_the_terminal(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "compret: none.jsonl: no such file" in done.stderr
+
+
+def test_ctrl_c_before_there_is_a_trainer_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def pressed() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("compret.__main__._runner", pressed)
+    assert main(["test"]) == 130
+    assert capsys.readouterr().err == "compret: interrupted\n"
