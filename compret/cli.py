@@ -21,6 +21,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import compret.data
 import compret.tasks
+from compret.callbacks.calibrate import Calibrate
 from compret.callbacks.checkpoint import LastCheckpoint, WholeFiles
 from compret.callbacks.export import Export
 from compret.callbacks.finite import FiniteLoss
@@ -288,7 +289,11 @@ class CompretCLI(LightningCLI):
             mark(folder)
             if slurm_job():
                 extra.append(Requeue(folder / "last.ckpt"))
-            extra += [Export(folder / "export"), LastCheckpoint(folder, self._get(self.config, "checkpoint_every"))]
+            extra += [
+                Calibrate(),
+                Export(folder / "export"),
+                LastCheckpoint(folder, self._get(self.config, "checkpoint_every")),
+            ]
             if getattr(self.datamodule, "validation", None):
                 extra.append(
                     ModelCheckpoint(

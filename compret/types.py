@@ -128,7 +128,7 @@ class PairScores:
     rows_B: Tensor
     """int64: where each anchor's positive stands among those."""
     duplicates_BC: Tensor
-    """bool: True where such a candidate is the same text as the anchor's positive."""
+    """bool: True where such a candidate is the same text as the anchor or its positive."""
     negatives_a_rank: float
     """Mean of C over ranks: sums over C are divided by it, so that the mean over ranks is that over all negatives."""
 

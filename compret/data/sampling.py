@@ -1,4 +1,4 @@
-"""Which rows meet in a batch: sources mixed by weight, no anchor or positive twice, no row dropped between epochs."""
+"""Which rows meet in a batch: sources mixed by weight, no text twice, no row dropped between epochs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ class MixedBatchSampler(Sampler[list[Row]]):
         batch_size: rows a rank and a batch.
         seed: fixes all draws.
         rank, world_size: this rank's slice of `world_size * batch_size` rows.
-        allow_duplicates: let equal anchors or positives meet in a batch (the paper's plain shuffle).
+        allow_duplicates: let rows that share an anchor or positive meet in a batch (the paper's plain shuffle).
+
+    No text stands in two rows of a batch, in whichever role: with (a, b) and (b, c) in one batch, b would be a negative
+    of itself.
 
     An epoch is as many whole batches as all rows fill; the stream does not start anew with it, so that the rows which
     fill no whole batch are the next epoch's first. A source with a large weight is reshuffled and repeated within an
@@ -106,7 +109,7 @@ class MixedBatchSampler(Sampler[list[Row]]):
     def _batch(self, stream: Iterator[Row], waiting: list[Row]) -> tuple[list[Row], list[Row], int]:
         """A global batch, the rows that wait for a later one since they would meet a duplicate, and the rows read."""
         batch: list[Row] = []
-        seen: tuple[set[int], set[int]] = (set(), set())
+        seen: set[int] = set()
         waiting, read = [row for row in waiting if not self._take(row, batch, seen)], 0
         while len(batch) < self.global_batch:
             row, read = next(stream), read + 1
@@ -129,14 +132,13 @@ class MixedBatchSampler(Sampler[list[Row]]):
         self._told = True
         return waiting[: self.epoch_rows // 2]
 
-    def _take(self, row: Row, batch: list[Row], seen: tuple[set[int], set[int]]) -> bool:
+    def _take(self, row: Row, batch: list[Row], seen: set[int]) -> bool:
         source, index = row
-        anchor, positive = self.keys[source][index].tolist()
+        texts = self.keys[source][index].tolist()
         full = len(batch) == self.global_batch
-        if full or (not self.allow_duplicates and (anchor in seen[0] or positive in seen[1])):
+        if full or (not self.allow_duplicates and not seen.isdisjoint(texts)):
             return False
-        seen[0].add(anchor)
-        seen[1].add(positive)
+        seen.update(texts)
         batch.append(row)
         return True
 

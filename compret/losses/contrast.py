@@ -28,7 +28,7 @@ class Contrast(PairLoss):
     """How many other positives an anchor is scored with, for `own` alone; all if None, which is the paper's and costs B
     times as much."""
     mask_duplicates: bool = True
-    """Leave out candidates that are the same text as the anchor's positive."""
+    """Leave out candidates that are the same text as the anchor or its positive."""
 
     def __post_init__(self) -> None:
         if self.others is not None and self.candidates == "all":

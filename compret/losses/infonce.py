@@ -25,23 +25,31 @@ class InfoNCE:
     symmetric: bool = False
     """Also rank the anchors for each positive, and take the mean of both directions."""
     mask_duplicates: bool = True
-    """Leave out candidates that are the same text as the anchor's positive."""
+    """Leave out candidates that are the same text as the anchor or its positive."""
 
-    def __call__(self, anchors_AD: Tensor, candidates_CD: Tensor, rows_B: Tensor, duplicates_BC: Tensor) -> Tensor:
+    def __call__(
+        self,
+        anchors_AD: Tensor,
+        candidates_CD: Tensor,
+        rows_B: Tensor,
+        duplicates_BC: Tensor,
+        duplicates_BA: Tensor,
+    ) -> Tensor:
         """Mean loss over this rank's B anchors: a scalar, float32.
 
         Args:
             anchors_AD: vectors of all anchors, `(A, D)`, any norm.
             candidates_CD: vectors of the A positives and then the negatives, `(C, D)`, any norm.
             rows_B: int64 `(B,)`, this rank's rows among the anchors.
-            duplicates_BC: bool `(B, C)`, True where a candidate is the same text as the anchor's positive and so no
-                negative. The positive itself may be marked: it is never masked.
+            duplicates_BC: bool `(B, C)`, True where a candidate is the same text as the anchor or its positive, and so
+                no negative. The positive itself may be marked: it is never masked.
+            duplicates_BA: bool `(B, A)`, the same of the anchors, for the direction that ranks them.
         """
         scores_BC = self._logits(anchors_AD[rows_B], candidates_CD, rows_B, duplicates_BC)
         loss = F.cross_entropy(scores_BC, rows_B)
         if not self.symmetric:
             return loss
-        reverse_BA = self._logits(candidates_CD[rows_B], anchors_AD, rows_B, duplicates_BC[:, : len(anchors_AD)])
+        reverse_BA = self._logits(candidates_CD[rows_B], anchors_AD, rows_B, duplicates_BA)
         return (loss + F.cross_entropy(reverse_BA, rows_B)) / 2
 
     def _logits(self, a_BD: Tensor, b_CD: Tensor, own_B: Tensor, duplicates_BC: Tensor) -> Tensor:
@@ -56,8 +64,3 @@ def cosines(a_BD: Tensor, b_CD: Tensor) -> Tensor:
     """Cosine of each pair, `(B, C)` in [-1, 1], float32 whatever the autocast."""
     with torch.autocast(a_BD.device.type, enabled=False):
         return F.normalize(a_BD.float(), dim=-1) @ F.normalize(b_CD.float(), dim=-1).T
-
-
-def mean_distance(a_BD: Tensor, b_BD: Tensor) -> Tensor:
-    """Mean of 1 - cosine over rows, in [0, 2]: a scalar, float32."""
-    return 1 - F.cosine_similarity(a_BD.float(), b_BD.float(), dim=-1).mean()

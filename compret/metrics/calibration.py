@@ -7,7 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from compret.metrics.nearmiss import checked
+from compret.metrics.nearmiss import auroc, checked
+
+_FLATTEST = 100.0
+"""The largest temperature, and the farthest shift from the mean, in standard deviations of the validation scores."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,11 @@ class Calibration:
     false_accept_rate: float
     """Share of the validation near-misses that the threshold accepts, at most."""
     temperature: float
+    """Of the sigmoid, in units of the score: above 0, at most 100 standard deviations of the validation scores."""
     shift: float
+    """The score that means undecided."""
+    validation_auroc: float | None = None
+    """How well the validation scores tell the labels apart, in [0, 1]: at 0.5 not at all, and no threshold helps."""
 
     def accepts(self, score: float) -> bool:
         return score >= self.threshold
@@ -34,7 +41,8 @@ def calibrate(scores: ArrayLike, labels: ArrayLike, false_accept_rate: float) ->
 
     The threshold is the lowest that accepts at most the given share of the near-misses, half-way to the next score
     below it. The sigmoid minimises the cross-entropy: temperature scaling (Guo et al. 2017, arXiv 1706.04599) with a
-    shift, since cosines do not lie around 0 (Platt 1999).
+    shift, since cosines do not lie around 0 (Platt 1999); both are bounded, since scores that do not separate, or
+    separate wholly, have no best ones.
 
     Args:
         scores: `(P,)`, higher for surer the same.
@@ -57,10 +65,13 @@ def calibrate(scores: ArrayLike, labels: ArrayLike, false_accept_rate: float) ->
         shift, scale = parameters[0] * spread + scores_P.mean(), np.exp(parameters[1]) / spread
         return float(np.logaddexp(0, np.where(labels_P == 1, -1, 1) * (scores_P - shift) * scale).mean())
 
-    fitted = minimize(loss, np.zeros(2), method="Nelder-Mead").x
+    steepest = np.log(_FLATTEST)
+    bounds = [(-_FLATTEST, _FLATTEST), (-steepest, steepest)]
+    fitted = minimize(loss, np.zeros(2), method="Nelder-Mead", bounds=bounds).x
     return Calibration(
         threshold=float((nearest + highest_refused) / 2),
         false_accept_rate=false_accept_rate,
         temperature=float(spread / np.exp(fitted[1])),
         shift=float(fitted[0] * spread + scores_P.mean()),
+        validation_auroc=auroc(scores_P, labels_P),
     )

@@ -6,7 +6,8 @@ pass, so that memory is that of one block. Neither the blocks nor their order ch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 from compret.nn.simmap import SimilarityMaps
@@ -86,8 +88,7 @@ def score_all(verifier: Verifier, queries: TokenStates, candidates: TokenStates,
     Args:
         budget: floats that a block may hold at a time; it changes no score.
     """
-    side = max(1, int((budget / verifier.floats_per_cell) ** 0.5))
-    rows, columns = (_groups(states.lengths, side) for states in (queries, candidates))
+    rows, columns = (_groups(states.lengths, verifier, budget) for states in (queries, candidates))
     lefts, rights = ([_padded(s, g) for g in groups] for s, groups in ((queries, rows), (candidates, columns)))
     scores = torch.cat([torch.cat([_block(verifier, a, c) for c in rights], 1) for a in lefts])
     return scores[_inverse(rows, scores.device)][:, _inverse(columns, scores.device)]
@@ -111,8 +112,7 @@ def score_pairs(
     device = device or queries.pooled_BD.device
     if not rows:
         return torch.zeros(0, device=device)
-    cells = max(1, budget // verifier.floats_per_cell)
-    groups = _pair_groups([(queries.lengths[q], candidates.lengths[c]) for q, c in rows], cells)
+    groups = _pair_groups([(queries.lengths[q], candidates.lengths[c]) for q, c in rows], verifier, budget)
     scores = []
     for group in groups:
         left, right = zip(*(rows[pair] for pair in group), strict=True)
@@ -128,7 +128,7 @@ def _block(verifier: Verifier, queries: _Padded, candidates: _Padded) -> Tensor:
         maps = SimilarityMaps(map_PMN, *masks, (pooled_a @ pooled_c.T).flatten())
         return verifier(maps).view(q, c)  # type: ignore[no-any-return]
 
-    return _recomputed(score, queries, candidates)
+    return _recomputed(verifier, score, queries, candidates)
 
 
 def _aligned(verifier: Verifier, queries: _Padded, candidates: _Padded) -> Tensor:
@@ -137,35 +137,53 @@ def _aligned(verifier: Verifier, queries: _Padded, candidates: _Padded) -> Tenso
         maps = SimilarityMaps(a_PMD @ c_PND.mT, queries.mask_BM, candidates.mask_BM, cosine_P)
         return verifier(maps)  # type: ignore[no-any-return]
 
-    return _recomputed(score, queries, candidates)
+    return _recomputed(verifier, score, queries, candidates)
 
 
-def _recomputed(score: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor], a: _Padded, c: _Padded) -> Tensor:
+def _recomputed(
+    verifier: Verifier, score: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor], a: _Padded, c: _Padded
+) -> Tensor:
     """The scores of a block in float32; what lies between is computed again in the backward pass."""
     inputs = (a.unit_BMD, c.unit_BMD, a.pooled_BD, c.pooled_BD)
     with torch.autocast(a.unit_BMD.device.type, enabled=False):
         if not torch.is_grad_enabled():
             return score(*inputs)
-        return checkpoint(score, *inputs, use_reentrant=False)  # type: ignore[no-any-return]
+        return checkpoint(  # type: ignore[no-any-return]
+            score, *inputs, use_reentrant=False, context_fn=lambda: (nullcontext(), _statistics_kept(verifier))
+        )
 
 
-def _groups(lengths: Sequence[int], tokens: int) -> list[list[int]]:
-    """Rows by rising length, cut so that a group has at most `tokens` padded tokens, or one text."""
+@contextmanager
+def _statistics_kept(verifier: Verifier) -> Iterator[None]:
+    """Running statistics see each batch once, not again when it is recomputed."""
+    norms = [module for module in verifier.modules() if isinstance(module, _BatchNorm)]
+    before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+    for norm in norms:
+        norm.momentum, norm.num_batches_tracked = 0.0, None
+    try:
+        yield
+    finally:
+        for norm, (momentum, tracked) in zip(norms, before, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, tracked
+
+
+def _groups(lengths: Sequence[int], verifier: Verifier, budget: int) -> list[list[int]]:
+    """Rows by rising length, cut so that the pairs of any two groups together stay in the budget, or are one pair."""
     groups: list[list[int]] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if not groups or (len(groups[-1]) + 1) * lengths[row] > tokens:
+        if not groups or (len(groups[-1]) + 1) ** 2 * verifier.floats(lengths[row], lengths[row]) > budget:
             groups.append([])
         groups[-1].append(row)
     return groups
 
 
-def _pair_groups(lengths: Sequence[tuple[int, int]], cells: int) -> list[list[int]]:
-    """Rows of similar lengths on both sides, cut so that a group has at most `cells` padded cells, or one pair."""
+def _pair_groups(lengths: Sequence[tuple[int, int]], verifier: Verifier, budget: int) -> list[list[int]]:
+    """Rows of similar lengths on both sides, cut so that a group stays in the budget, or is one pair."""
     groups: list[list[int]] = []
     most = (0, 0)
     for row in sorted(range(len(lengths)), key=lambda r: (lengths[r][0] * lengths[r][1], lengths[r])):
         longer = (max(most[0], lengths[row][0]), max(most[1], lengths[row][1]))
-        if not groups or (len(groups[-1]) + 1) * longer[0] * longer[1] > cells:
+        if not groups or (len(groups[-1]) + 1) * verifier.floats(*longer) > budget:
             groups.append([])
             longer = lengths[row]
         most = longer

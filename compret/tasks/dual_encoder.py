@@ -10,7 +10,7 @@ from torch import Tensor
 
 from compret.distributed import calls_owed, first_row, gather_rows
 from compret.evaluation.approximate import Search
-from compret.losses import InfoNCE
+from compret.losses import InfoNCE, own_texts
 from compret.nn.backbone import MINILM, Pooling
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
 from compret.nn.encoder import LoRA, TextEncoder
@@ -106,7 +106,9 @@ class DualEncoder(SuiteRunner):
         anchors_AD = gather_rows(pooled[batch.anchor_rows_B])
         roles = ((batch.positive_rows_B, batch.positive_keys_B), (batch.negative_rows_C, batch.negative_keys_C))
         candidates_CD = torch.cat([gather_rows(pooled[rows]) for rows, _ in roles])
-        keys_C = torch.cat([gather_rows(keys) for _, keys in roles])
+        anchor_keys_A, *keys = (gather_rows(keys) for keys in (batch.anchor_keys_B, *(keys for _, keys in roles)))
         rows_B = first_row(batch.anchor_rows_B) + torch.arange(len(batch), device=pooled.device)
-        duplicates_BC = batch.positive_keys_B.unsqueeze(1) == keys_C.unsqueeze(0)
-        return self.loss(anchors_AD, candidates_CD, rows_B, duplicates_BC)
+        duplicates_BC, duplicates_BA = (
+            own_texts(batch.anchor_keys_B, batch.positive_keys_B, keys_C) for keys_C in (torch.cat(keys), anchor_keys_A)
+        )
+        return self.loss(anchors_AD, candidates_CD, rows_B, duplicates_BC, duplicates_BA)

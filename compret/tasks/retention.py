@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from compret.losses.infonce import mean_distance
+from compret.distributed import mean_rows
 from compret.nn.encoder import TextEncoder
 from compret.types import TokenBatch
 
@@ -25,11 +26,15 @@ class Retention:
         self.untouched = copy.deepcopy(encoder).eval().requires_grad_(False) if weight else None
 
     def __call__(self, passes: Sequence[TokenBatch], pooled: Sequence[Tensor]) -> Tensor:
-        """The loss of a batch's texts, given their pooled vectors pass by pass: a scalar, float32."""
+        """The loss of this rank's texts, given their pooled vectors pass by pass: a scalar, float32.
+
+        Its mean over ranks is that over the texts of all of them, however many each has.
+        """
         if self.untouched is None:
             return pooled[0].new_zeros(())
         if self.untouched.device != pooled[0].device:
             self.untouched.to(pooled[0].device)
         with torch.no_grad():
-            kept = [self.untouched(tokens).pooled_BD for tokens in passes]
-        return self.weight * mean_distance(torch.cat(list(pooled)), torch.cat(kept))
+            kept_BD = torch.cat([self.untouched(tokens).pooled_BD for tokens in passes])
+        distances_B = 1 - F.cosine_similarity(torch.cat(list(pooled)).float(), kept_BD.float(), dim=-1)
+        return self.weight * distances_B.sum() / mean_rows(kept_BD)

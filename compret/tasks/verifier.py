@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import chain
 from typing import Any
@@ -23,7 +24,7 @@ from compret.distributed import (
 from compret.evaluation.approximate import Search
 from compret.evaluation.bench import Bench
 from compret.evaluation.rerank import Recall
-from compret.losses import Contrast, PairLoss
+from compret.losses import Contrast, PairLoss, own_texts
 from compret.metrics.calibration import Calibration
 from compret.nn.backbone import MINILM, Pooling
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
@@ -36,6 +37,8 @@ from compret.tasks.optimizer import AdamW, configure
 from compret.tasks.retention import Retention
 from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
 from compret.types import NearMissSet, PairScores, RetrievalSet, TokenBatch, TripletBatch, UserError
+
+log = logging.getLogger(__name__)
 
 
 class SimilarityMapVerifier(SuiteRunner):
@@ -172,10 +175,24 @@ class SimilarityMapVerifier(SuiteRunner):
         else:
             self.bench.run(batch)
 
+    def on_train_batch_start(self, batch: TripletBatch, batch_idx: int) -> None:
+        """The weights are about to change, and a threshold belongs to those that it was fitted on (law 10)."""
+        super().on_train_batch_start(batch, batch_idx)
+        self.calibration = None
+
     def on_validation_epoch_end(self) -> None:
         """Calibrate on the validation pairs, where there are any."""
         super().on_validation_epoch_end()
         self.calibration = self.bench.calibration(self.false_accept_rate) or self.calibration
+
+    def calibrate(self, validation: Iterable[NearMissSet]) -> None:
+        """Fit the threshold of these weights on labelled pairs, which must be validation pairs."""
+        training, bench = self.training, self.new_bench()
+        self.eval()
+        for data in validation:
+            bench.run(data)
+        self.train(training)
+        self.calibration = bench.calibration(self.false_accept_rate)
 
     def new_bench(self) -> Bench:
         threshold = self.calibration.threshold if self.calibration else None
@@ -216,7 +233,7 @@ class SimilarityMapVerifier(SuiteRunner):
             anchors_C=torch.tensor(batch.negative_anchors, dtype=torch.long, device=rows_B.device),
             every_BC=every_BC,
             rows_B=rows_B,
-            duplicates_BC=batch.positive_keys_B.unsqueeze(1) == keys_C[columns_BC],
+            duplicates_BC=own_texts(batch.anchor_keys_B, batch.positive_keys_B, keys_C[columns_BC]),
             negatives_a_rank=mean_rows(batch.negative_keys_C),
         )
 
@@ -254,6 +271,7 @@ class SimilarityMapVerifier(SuiteRunner):
         """A frozen encoder is not saved: its backbone and revision are."""
         super().on_save_checkpoint(checkpoint)
         checkpoint[CHECKPOINT_KEY]["calibration"] = asdict(self.calibration) if self.calibration else None
+        checkpoint[CHECKPOINT_KEY]["scored_with"] = self.scored_with
         checkpoint[CHECKPOINT_KEY]["revision"] = self.encoder.revision
         if self.frozen:
             for name in [name for name in checkpoint["state_dict"] if name.startswith("encoder.")]:
@@ -270,15 +288,30 @@ class SimilarityMapVerifier(SuiteRunner):
                 )
             checkpoint["state_dict"] |= {f"encoder.{k}": v for k, v in self.encoder.state_dict().items()}
         super().on_load_checkpoint(checkpoint)
-        # a threshold of other scores says nothing of these
-        if stored.get("calibration") and _added(stored["recipe"]) == _added(self.recipe):
-            self.calibration = Calibration(**stored["calibration"])
+        if stored.get("calibration"):
+            self._take_calibration(Calibration(**stored["calibration"]), stored.get("scored_with", {}))
 
+    def _take_calibration(self, calibration: Calibration, scored_with: dict[str, Any]) -> None:
+        """A threshold of other scores says nothing of these (law 10)."""
+        ours = self.scored_with
+        changed = [name for name in ours if scored_with.get(name, ours[name]) != ours[name]]
+        if changed:
+            log.warning("the checkpoint's threshold is of other scores and not used: %s changed", ", ".join(changed))
+        else:
+            self.calibration = calibration
 
-def _added(recipe: dict[str, Any]) -> tuple[str | None, float] | None:
-    """The cosine that is added to the verifier's score of a pair, and its weight."""
-    weight = recipe.get("recall_weight", 0.0)
-    return (recipe.get("recall"), weight) if weight else None
+    @property
+    def scored_with(self) -> dict[str, Any]:
+        """What a pair's score follows from beside the weights."""
+        weight = self.recall.weight
+        return {
+            "max_length": self.encoder.max_length,
+            "pooling": self.encoder.pooling,
+            "query_prompt": self.encoder.tokenizer.prompts["query"],
+            "special_tokens": self.special_tokens,
+            "recall_weight": weight,
+            "recall": self.recall.encoder.revision if weight and self.recall.encoder else None,
+        }
 
 
 def _gathered(states: TokenStates) -> TokenStates:

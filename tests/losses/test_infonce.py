@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from compret.losses import InfoNCE
+from compret.losses import InfoNCE, own_texts
 
 
 def vectors(count: int, seed: int, width: int = 12) -> Tensor:
@@ -29,7 +29,8 @@ def plainly(anchors: Tensor, candidates: Tensor, temperature: float) -> float:
 def loss(anchors: Tensor, candidates: Tensor, duplicates: Tensor | None = None, **options: object) -> Tensor:
     none = torch.zeros(len(anchors), len(candidates), dtype=torch.bool)
     rows = torch.arange(len(anchors))
-    return InfoNCE(**options)(anchors, candidates, rows, none if duplicates is None else duplicates)  # type: ignore[arg-type]
+    duplicates = none if duplicates is None else duplicates
+    return InfoNCE(**options)(anchors, candidates, rows, duplicates, none[:, : len(anchors)])  # type: ignore[arg-type]
 
 
 @settings(deadline=None, max_examples=30)
@@ -67,12 +68,26 @@ def test_a_candidate_that_equals_the_positive_is_no_negative() -> None:
     assert float(loss(anchors, positives, duplicates, temperature=0.1, mask_duplicates=False)) > float(masked)
 
 
+def test_a_pair_and_its_mirror_image_are_no_negatives_of_each_other() -> None:
+    """(a, b), (b, a), (c, d): to a, the second row's positive is a itself; to b the first row's is b."""
+    texts = vectors(4, 0)
+    anchors, positives = texts[[0, 1, 2]], texts[[1, 0, 3]]
+    anchor_keys, positive_keys = torch.tensor([7, 8, 9]), torch.tensor([8, 7, 10])
+    masks = [own_texts(anchor_keys, positive_keys, keys) for keys in (positive_keys, anchor_keys)]
+    rows = torch.arange(3)
+    got = InfoNCE(temperature=0.1, symmetric=True)(anchors, positives, rows, *masks)
+    forward = [plainly(anchors[[i]], positives[[i, *others]], 0.1) for i, others in ((0, [2]), (1, [2]), (2, [0, 1]))]
+    backward = [plainly(positives[[i]], anchors[[i, *others]], 0.1) for i, others in ((0, [2]), (1, [2]), (2, [0, 1]))]
+    assert float(got) == pytest.approx(sum(forward + backward) / 6, rel=1e-5)
+    assert own_texts(anchor_keys, positive_keys, positive_keys.expand(3, -1)).equal(masks[0])
+
+
 def test_a_ranks_rows_are_its_share_of_the_whole() -> None:
     """The mean of two ranks' losses is one process's loss, and so are the gradients."""
     anchors, candidates = vectors(6, 0).requires_grad_(), vectors(10, 1).requires_grad_()
     none = torch.zeros(6, 10, dtype=torch.bool)
     whole = loss(anchors, candidates)
-    halves = [InfoNCE()(anchors, candidates, rows, none[rows]) for rows in torch.arange(6).split(3)]
+    halves = [InfoNCE()(anchors, candidates, rows, none[rows], none[rows, :6]) for rows in torch.arange(6).split(3)]
     expected = torch.autograd.grad(whole, [anchors, candidates], retain_graph=True)
     got = torch.autograd.grad((halves[0] + halves[1]) / 2, [anchors, candidates])
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-7)

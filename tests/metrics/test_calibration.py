@@ -39,6 +39,20 @@ def test_probabilities_are_those_of_logistic_regression() -> None:
     assert [found.probability(s) for s in scores] == pytest.approx(expected, abs=2e-3)
 
 
+@given(st.integers(0, 1000))
+def test_scores_that_do_not_separate_have_bounded_parameters(seed: int) -> None:
+    """Their best temperature is infinite: 1e17 was exported without a word."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(60) % 2
+    scores = 0.9 - 0.01 * labels + 1e-3 * generator.normal(size=60)
+    found = calibrate(scores, labels, 0.05)
+    assert found is not None
+    assert 0 < found.temperature <= 101 * scores.std()
+    assert abs(found.shift - scores.mean()) <= 101 * scores.std()
+    assert found.validation_auroc is not None
+    assert found.validation_auroc < 0.1
+
+
 def test_classes_that_do_not_overlap_have_finite_parameters() -> None:
     found = calibrate([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1], 0.0)
     assert found is not None

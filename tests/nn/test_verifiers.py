@@ -251,6 +251,45 @@ def test_blocks_change_no_gradient(name: str) -> None:
     torch.testing.assert_close(gradients[0], gradients[1], rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["paper_cnn", "paper_transformer", "cnn", "transformer", "residual", "penalty"])
+def test_blocks_keep_to_the_budget(name: str) -> None:
+    """Also where each map is padded to a grid, whatever the length of the texts."""
+    padded: dict[str, Make] = {
+        "paper_cnn": lambda: MapCNN((4, 8), 4, norm="batch", grid=32),
+        "paper_transformer": lambda: Residual(MapTransformer(8, 1, 1, 8, patch=8, grid=32)),
+    }
+    verifier = padded[name]() if name in padded else make(name)
+    blocks: list[int] = []
+
+    def count(module: nn.Module, inputs: tuple[SimilarityMaps]) -> None:
+        pairs, m, n = inputs[0].map_PMN.shape
+        blocks.append(pairs * verifier.floats(m, n))
+
+    verifier.register_forward_pre_hook(count)
+    queries, candidates = states(*range(1, 20)), states(*range(20, 1, -1), seed=1)
+    budget = 7 * verifier.floats(20, 20)
+    with torch.no_grad():
+        score_all(verifier.eval(), queries, candidates, budget)
+        score_pairs(verifier, queries, candidates, budget=budget)
+    assert len(blocks) > 10
+    assert max(blocks) <= budget
+    assert max(blocks) > budget / 4
+    assert verifier.floats(3, 17) ** 2 <= verifier.floats(3, 3) * verifier.floats(17, 17)
+
+
+def test_batch_norm_sees_each_batch_once() -> None:
+    """What is recomputed in the backward pass is no second batch."""
+    once, twice = (MapCNN((4, 8), 4, norm="batch", dropout=0.0).train() for _ in range(2))
+    twice.load_state_dict(once.state_dict())
+    queries, candidates = states(5, 6), states(7, 7, seed=1)
+    with torch.no_grad():
+        score_pairs(once, queries, candidates)
+    score_pairs(twice, queries, candidates).sum().backward()
+    for name, value in once.state_dict().items():
+        torch.testing.assert_close(twice.state_dict()[name], value, msg=name)
+    assert once.norms[0].num_batches_tracked == 1  # type: ignore[union-attr]
+
+
 def test_states_of_passes_are_those_of_texts() -> None:
     tokens, mask = torch.randn(3, 5, D), torch.arange(5) < torch.tensor([[2], [5], [1]])
     whole = token_states(Encoded(tokens, mask.long(), torch.randn(3, D)), [(0, 2), (0, 5), (0, 1)])

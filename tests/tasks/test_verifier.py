@@ -9,16 +9,19 @@ from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch import Trainer
 from torch.nn import functional as F
 
 from compret.data.collate import Collate
+from compret.evaluation.bench import Bench
 from compret.evaluation.retriever import TwoStageRetriever
 from compret.losses import Binary, Contrast, PairLoss, Pairwise
-from compret.metrics.calibration import Calibration
+from compret.metrics.calibration import Calibration, calibrate
 from compret.nn.encoder import TextEncoder
+from compret.nn.pairs import joined
 from compret.nn.verifiers import MapTransformer, MaxSim
 from compret.tasks import SimilarityMapVerifier
-from compret.types import TripletBatch, UserError
+from compret.types import NearMissSet, TripletBatch, UserError
 
 TRANSFORMER = '{"class_path": "MapTransformer", "init_args": {"width": 16, "layers": 1, "heads": 2, "max_length": 32}}'
 
@@ -201,15 +204,112 @@ def test_fit_test_and_python_agree(
     assert 0 < verdict.probability < 1
 
 
-def test_a_threshold_of_other_scores_is_left_behind(tiny: Path) -> None:
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({}, ""),
+        ({"max_length": 32, "document_prompt": "d: "}, ""),
+        ({"recall_weight": 20.0}, "recall_weight changed"),
+        ({"special_tokens": False}, "special_tokens changed"),
+        ({"max_length": 9}, "max_length changed"),
+        ({"pooling": "cls", "query_prompt": "q: "}, "pooling, query_prompt changed"),
+    ],
+)
+def test_a_threshold_of_other_scores_is_left_behind(
+    tiny: Path, caplog: pytest.LogCaptureFixture, changed: dict[str, Any], told: str
+) -> None:
     fitted = SimilarityMapVerifier(MaxSim(), str(tiny))
     fitted.calibration = Calibration(0.5, 0.05, 1.0, 0.0)
     checkpoint: dict[str, Any] = {"state_dict": fitted.state_dict()}
     fitted.on_save_checkpoint(checkpoint)
-    for weight, expected in ((0.0, fitted.calibration), (20.0, None)):
-        other = SimilarityMapVerifier(MaxSim(), str(tiny), recall_weight=weight)
-        other.on_load_checkpoint(checkpoint)
-        assert other.calibration == expected
+    other = SimilarityMapVerifier(MaxSim(), str(tiny), **changed)
+    other.on_load_checkpoint(checkpoint)
+    assert other.calibration == (None if told else fitted.calibration)
+    assert told in caplog.text
+    assert bool(caplog.text) == bool(told)
+
+
+@pytest.mark.parametrize("every", [3, 100])
+def test_the_exported_threshold_is_that_of_the_exported_weights(
+    compret: Callable[..., tuple[int, str]], tiny: Path, triplets: Path, pairs: Path, tmp_path: Path, every: int
+) -> None:
+    """Validation at step 3 of 5, or never: the weights go on, and so must the threshold; best.ckpt has its own."""
+    suites = json.dumps([{"class_path": "NearMissPairs", "init_args": {"files": [str(pairs)]}}])
+    code, said = compret(
+        *("fit", "--model", "SimilarityMapVerifier", "--model.verifier", TRANSFORMER, "--model.backbone", tiny),
+        *("--model.verifier_optimizer.lr", "0.1", "--data.files", f"[{triplets}]", "--data.batch_size", "8"),
+        *("--data.validation", suites, "--trainer.max_steps", "5", "--trainer.val_check_interval", every),
+        *("--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false", "--data.holdout", "0"),
+        *(["--trainer.check_val_every_n_epoch", "null"] if every > 5 else []),
+    )
+    assert code == 0, said
+    assert "threshold" in said
+    folder = tmp_path / "checkpoints" / "fit" / "version_0"
+    rows = [json.loads(line) for line in pairs.read_text().splitlines()]
+    data = NearMissSet("pairs", *([row[c] for row in rows] for c in ("anchor", "candidate", "label", "category")), "")
+    thresholds = []
+    for name in ("last.ckpt", *(["best.ckpt"] if every < 5 else [])):
+        checkpoint = torch.load(folder / name, weights_only=True)
+        task = SimilarityMapVerifier(MapTransformer(16, 1, 2, max_length=32), str(tiny)).eval()
+        task.load_state_dict(checkpoint["state_dict"])
+        bench = Bench(task.encoder, task.verifier)
+        bench.run(data)
+        expected = calibrate(bench.near_miss[0].scores_P, data.labels, 0.05)
+        assert expected is not None
+        assert checkpoint["compret"]["calibration"]["threshold"] == pytest.approx(expected.threshold, abs=1e-4)
+        thresholds.append(expected.threshold)
+    exported = TwoStageRetriever.from_pretrained(folder / "export").calibration
+    assert exported is not None
+    assert exported.threshold == pytest.approx(thresholds[0], abs=1e-4)
+    assert len({round(t, 3) for t in thresholds}) == len(thresholds)
+
+
+@pytest.mark.parametrize("special_tokens", [True, False])
+def test_special_tokens_are_kept_or_left_out_in_testing_too(tiny: Path, special_tokens: bool) -> None:
+    task = SimilarityMapVerifier(MaxSim(), str(tiny), special_tokens=special_tokens).eval()
+    bench = task.new_bench()
+    bench.run(NearMissSet("one", ["the dog bit the man"], ["no cat"], [0], ["all"], ""))
+    ids = [task.encoder.tokenizer([text], "query").ids for text in ("the dog bit the man", "no cat")]
+    states = [F.normalize(task.encoder(task.encoder.tokenizer.pad(i)).tokens_BMD[0], dim=1) for i in ids]
+    left, right = states if special_tokens else (x[1:-1] for x in states)
+    forward, backward = ((a @ b.T).amax(1).mean().item() for a, b in ((left, right), (right, left)))
+    found = bench.near_miss[0].scores_P[0]
+    # token states are kept in half precision
+    assert min(abs(found - forward), abs(found - (forward + backward) / 2)) < 3e-4
+
+
+def test_an_anchor_is_no_negative_of_itself(tiny: Path) -> None:
+    """(a, b) and (b, c) in one batch: b, the first row's positive, is the second row's anchor and not its negative."""
+    rows = [{"anchor": "the dog", "positive": "a man", "negative": "no cat"}, {"anchor": "a man", "positive": "a bird"}]
+    task = SimilarityMapVerifier(MaxSim(), str(tiny)).eval()
+    batch = batch_of(task, rows)
+    states = joined([task._states(tokens) for tokens in batch.passes])[batch.places]
+    assert task.scores(batch, states).duplicates_BC.tolist() == [[True, False, False], [True, True, False]]
+
+
+def test_encoder_and_verifier_are_clipped_apart(tiny: Path) -> None:
+    task = SimilarityMapVerifier(MapTransformer(16, 1, 2, 32, max_length=32), str(tiny))
+    task.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    for parameter in task.parameters():
+        parameter.grad = torch.ones_like(parameter) if parameter.requires_grad else None
+    task.configure_gradient_clipping(None, 2.0, "norm")
+    for part in (task.encoder, task.verifier):
+        gradients = [p.grad.norm() for p in part.parameters() if p.grad is not None]
+        assert torch.stack(gradients).norm().item() == pytest.approx(2.0, rel=1e-4)
+
+
+def test_retention_is_the_mean_over_texts(tiny: Path, rows: list[dict[str, Any]]) -> None:
+    task = SimilarityMapVerifier(MaxSim(), str(tiny), retention=3.0).eval()
+    untouched = SimilarityMapVerifier(MaxSim(), str(tiny)).eval()
+    with torch.no_grad():
+        for parameter in task.encoder.parameters():
+            parameter.add_(torch.linspace(-0.1, 0.1, parameter.numel()).view_as(parameter))
+    texts = [(row["anchor"], "query") for row in rows]
+    texts += [(row[role], "document") for role in ("positive", "negative") for row in rows if row[role]]
+    ids = [task.encoder.tokenizer([text], kind).ids for text, kind in texts]  # type: ignore[arg-type]
+    pairs = [[t.encoder(t.encoder.tokenizer.pad(i)).pooled_BD[0] for t in (task, untouched)] for i in ids]
+    expected = 3.0 * sum(1 - F.cosine_similarity(a, b, dim=0).item() for a, b in pairs) / len(texts)
+    assert task.losses(batch_of(task, rows))[1].item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_mistakes_are_one_line(tiny: Path, tiny_encoder: TextEncoder, tmp_path: Path) -> None:

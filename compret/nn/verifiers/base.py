@@ -17,7 +17,7 @@ class Verifier(nn.Module):
     """
 
     floats_per_cell: int = 4
-    """Floats that a cell of the map takes on the way to the score, gradients included; the budget is divided by it."""
+    """Floats that a cell of the map takes on the way to the score, gradients included."""
 
     max_tokens: int = 1 << 30
     """The longest text that it takes."""
@@ -26,6 +26,13 @@ class Verifier(nn.Module):
         super().__init__()
         self.options = options
         """What the subclass was built with, so that an export can build it again."""
+
+    def floats(self, m: int, n: int) -> int:
+        """Floats that one pair of m and n tokens takes on the way to its score, gradients included.
+
+        Blocks of pairs are cut by it; floats(m, n)^2 must be at most floats(m, m) floats(n, n).
+        """
+        return self.floats_per_cell * m * n
 
     @abstractmethod
     def forward(self, maps: SimilarityMaps) -> Tensor:

@@ -48,6 +48,9 @@ class MapCNN(Verifier):
         self.max_tokens = grid or self.max_tokens
         self.floats_per_cell = 9 + 4 * widths[0] + widths[1]
 
+    def floats(self, m: int, n: int) -> int:
+        return super().floats(self.grid or m, self.grid or n)
+
     def forward(self, maps: SimilarityMaps) -> Tensor:
         x, valid = maps.channels(), maps.valid_PMN.unsqueeze(1).float()
         if self.grid is not None:

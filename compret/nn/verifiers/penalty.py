@@ -36,7 +36,9 @@ class ConditionalPenalty(Verifier):
         self.beta, self.threshold = beta, threshold
         self.base: Verifier = MaxSim() if base == "maxsim" else PooledCosine()
         self.max_tokens = verifier.max_tokens
-        self.floats_per_cell = verifier.floats_per_cell + self.base.floats_per_cell
+
+    def floats(self, m: int, n: int) -> int:
+        return self.verifier.floats(m, n) + self.base.floats(m, n)
 
     def forward(self, maps: SimilarityMaps) -> Tensor:
         base_P = self.base(maps)

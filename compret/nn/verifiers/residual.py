@@ -23,7 +23,9 @@ class Residual(Verifier):
         super().__init__(verifier=verifier, base=base, temperature=temperature)
         self.verifier, self.base, self.temperature = verifier, base, temperature
         self.max_tokens = min(verifier.max_tokens, base.max_tokens)
-        self.floats_per_cell = verifier.floats_per_cell + base.floats_per_cell
+
+    def floats(self, m: int, n: int) -> int:
+        return self.verifier.floats(m, n) + self.base.floats(m, n)
 
     def forward(self, maps: SimilarityMaps) -> Tensor:
         return self.base(maps) / self.temperature + self.verifier(maps)  # type: ignore[no-any-return]

@@ -57,8 +57,11 @@ class MapTransformer(Verifier):
         self.dropout = FastDropout(dropout)
         self.layers = nn.ModuleList(Layer(width, heads, feedforward, dropout) for _ in range(layers))
         self.head = nn.Sequential(nn.Linear(width, width), nn.GELU(), FastDropout(dropout), nn.Linear(width, 1))
-        states = 1 + layers * (8 * width + 2 * feedforward)
-        self.floats_per_cell = 9 + -(-states // (patch * patch))
+        self.floats_per_patch = 1 + layers * (8 * width + 2 * feedforward)
+
+    def floats(self, m: int, n: int) -> int:
+        m, n = self.grid or m, self.grid or n
+        return 9 * m * n + self.floats_per_patch * -(-m // self.patch) * -(-n // self.patch)
 
     def forward(self, maps: SimilarityMaps) -> Tensor:
         channels, valid = maps.channels(), maps.valid_PMN.unsqueeze(1).float()
