@@ -210,7 +210,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_a_split_that_a_folder_lacks_is_told_when_it_is_read(tmp_path: Path) -> None:
     (source,) = find_sources(str(nano(tmp_path / "nano", "NanoNQ")), ["fever"])
-    with pytest.raises(UserError, match="nano corpus NanoFEVER: no such configuration or split"):
+    with pytest.raises(UserError, match=r"nano corpus NanoFEVER: no such split \(it has NanoNQ\)"):
         load_retrieval_set(source)
 
 
@@ -236,9 +236,21 @@ def test_a_mistake_in_a_directory_names_its_line(tmp_path: Path, rows: dict[str,
 @pytest.mark.parametrize(
     ("part", "rows", "expected"),
     [
-        ("corpus", [*CORPUS, CORPUS[0]], "NanoNQ corpus train: row 12: the id 'd0' stands there twice"),
-        ("qrels", [*QRELS, {"query-id": "q0", "corpus-id": "x"}], "NanoNQ qrels train: row 3: corpus-id 'x' is not in"),
-        ("qrels", [{"query-id": "q0", "corpus-id": ["d0", "x"]}], "NanoNQ qrels train: row 0: corpus-id 'x' is not in"),
+        (
+            "corpus",
+            [*CORPUS, CORPUS[0]],
+            "NanoNQ/corpus/train-00000-of-00001.parquet: row 12: the id 'd0' stands there twice",
+        ),
+        (
+            "qrels",
+            [*QRELS, {"query-id": "q0", "corpus-id": "x"}],
+            "NanoNQ/qrels/train-00000-of-00001.parquet: row 3: corpus-id 'x' is not in",
+        ),
+        (
+            "qrels",
+            [{"query-id": "q0", "corpus-id": ["d0", "x"]}],
+            "NanoNQ/qrels/train-00000-of-00001.parquet: row 0: corpus-id 'x' is not in",
+        ),
     ],
 )
 def test_a_mistake_in_a_repository_names_its_row(tmp_path: Path, part: str, rows: Rows, expected: str) -> None:

@@ -57,12 +57,13 @@ def test_triplets_of_reworded_rows(tmp_path: Path) -> None:
     rows = [{"anchor": a, "positive": a, "negative": n, "category": "spatial"} for a, n in negatives.items()]
     file = write_lines(tmp_path / "rows.jsonl", rows)
     made = load_triplets(f"reworded:{file}")
-    assert made.column_names == ["anchor", "positive", "negative"]
+    assert made.column_names == ["anchor", "positive", "negative", "category"]
+    assert set(made["category"]) == {"spatial"}
     assert made["anchor"][0] == "A lamp is above a table."
     assert {row["anchor"] for row in made} >= {"A lamp is above a table.", "A table is above a lamp."}
     assert not {"Dogs bark."} & set(made["anchor"])
     for row in made:
-        assert len({text.lower() for text in row.values()}) == 3
+        assert len({row[column].lower() for column in made.column_names[:3]}) == 3
     assert list(load_triplets(f"reworded:{file}")) == list(made)
 
 
