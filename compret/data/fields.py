@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from compret.types import UserError
@@ -9,7 +10,7 @@ from compret.types import UserError
 _KINDS = {bool: "a truth value", int: "a number", float: "a number", list: "a list", dict: "an object", bytes: "bytes"}
 
 
-def text_field(place: str, row: dict[str, Any], *names: str) -> str:
+def text_field(place: str, row: Mapping[str, Any], *names: str) -> str:
     """The first of the named columns that the row has, which must be text and not blank.
 
     Raises:
@@ -21,7 +22,7 @@ def text_field(place: str, row: dict[str, Any], *names: str) -> str:
     return text
 
 
-def optional_text(place: str, row: dict[str, Any], *names: str) -> str | None:
+def optional_text(place: str, row: Mapping[str, Any], *names: str) -> str | None:
     """The first of the named columns that the row has, as text; None if there is none or it is blank."""
     name = _column(row, names)
     if name is None or row[name] is None:
@@ -45,7 +46,7 @@ def checked_text(place: str, name: str, value: object) -> str:
     return value
 
 
-def id_field(place: str, row: dict[str, Any], *names: str) -> str:
+def id_field(place: str, row: Mapping[str, Any], *names: str) -> str:
     """The first of the named columns that the row has, a text or a whole number, as text.
 
     Raises:
@@ -70,7 +71,7 @@ def checked_id(place: str, name: str, value: object) -> str:
     return text
 
 
-def category_field(place: str, row: dict[str, Any]) -> str | None:
+def category_field(place: str, row: Mapping[str, Any]) -> str | None:
     """The category as text (0 is "0"); None where it is absent or blank.
 
     Raises:
@@ -83,7 +84,7 @@ def category_field(place: str, row: dict[str, Any]) -> str | None:
     return text.strip() or None
 
 
-def label_field(place: str, row: dict[str, Any]) -> int:
+def label_field(place: str, row: Mapping[str, Any]) -> int:
     """A label written as a number, a truth value or text.
 
     Raises:
@@ -99,13 +100,13 @@ def label_field(place: str, row: dict[str, Any]) -> int:
     raise UserError(f"{place}: label '{row['label']}' must be 1 (the same meaning) or 0 (a near-miss)")
 
 
-def _column(row: dict[str, Any], names: tuple[str, ...]) -> str | None:
+def _column(row: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     """The first of the names that the row has a value for, else the first that it has."""
     there = [name for name in names if name in row]
     return next((name for name in there if row[name] is not None), there[0] if there else None)
 
 
-def _empty(place: str, row: dict[str, Any], names: tuple[str, ...]) -> UserError:
+def _empty(place: str, row: Mapping[str, Any], names: tuple[str, ...]) -> UserError:
     name = _column(row, names)
     if name is None:
         return UserError(f"{place}: no column '{names[0]}' (it has {', '.join(map(str, row)) or 'none'})")

@@ -18,7 +18,7 @@ from compret.evaluation.results import Results
 from compret.nn.encoder import TextEncoder
 from compret.tasks.meta import run_meta
 from compret.tasks.optimizer import mark_matrices
-from compret.types import NearMissSet, RetrievalSet, TextFile, TripletBatch, UserError
+from compret.types import EvaluationSet, TextFile, TripletBatch, UserError
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class SuiteRunner(LightningModule):
     def on_test_epoch_start(self) -> None:
         self.bench = self.new_bench()
 
-    def test_step(self, batch: RetrievalSet | NearMissSet, batch_idx: int, dataloader_idx: int = 0) -> None:
+    def test_step(self, batch: EvaluationSet, batch_idx: int, dataloader_idx: int = 0) -> None:
         self.bench.run(batch)
 
     def on_test_epoch_end(self) -> None:
@@ -136,6 +136,7 @@ def _tell(results: Results) -> None:
         return
     for result in results.all:
         shown = {"ndcg@10": "nDCG@10", "recall@100": "recall@100", "auroc": "AUROC", "overlap_auroc": "of word overlap"}
+        shown |= {"paired_accuracy": "paired accuracy"}
         values = [
             f"{name} {value:.4f}" for key, name in shown.items() if (value := result.to_dict().get(key)) is not None
         ]
