@@ -205,8 +205,8 @@ def jaccard(a: str, b: str) -> float:
 def _counts(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats] | None:
     """Near-misses and paraphrases at or above each different score, highest first; None unless both labels occur.
 
-    torchmetrics' kernel beneath its ROC: its public functions put scores outside [0, 1] through a sigmoid, in which near
-    scores become equal, and divide counts in torch's default type, which costs 1e-7 in float32.
+    torchmetrics' kernel beneath its ROC. Its public functions put scores outside [0, 1] through a sigmoid, in which
+    near scores become equal, and divide counts in torch's default type, which costs 1e-7 in float32.
     """
     import torch
     from torchmetrics.functional.classification.precision_recall_curve import _binary_clf_curve
