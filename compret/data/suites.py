@@ -47,7 +47,7 @@ class NanoBEIR(Suite):
 
     Args:
         source: hub id (`owner/name`, `owner/name@revision`) or folder in NanoBEIR-en layout, an owner with one
-            repository a dataset (`zeta-alpha-ai`), `BeIR`, a folder of BEIR directories, or `pydoc` (the embedded data).
+            repository a dataset (`zeta-alpha-ai`), `BeIR`, a folder of BEIR directories, or `pydoc`, the embedded data.
         datasets: names, such as [msmarco,nq] or the folders' own; all that the source has if not given.
         distractors: keep the judged documents and this many others, drawn with `seed`.
         seed: of that draw.

@@ -31,6 +31,7 @@ class Bench:
         threshold: at or above it pairs are called the same, where a set brings no validation pairs of its own.
         search: exact, or approximate by FAISS.
         recall: finds the documents for the verifier; its cosine may count beside the verifier's score.
+        edit_words: also measure how far the edited words alone tell near-misses apart; for tests, not validation.
     """
 
     def __init__(
@@ -41,9 +42,10 @@ class Bench:
         threshold: float | None = None,
         search: Search = "exact",
         recall: Recall = Recall(),
+        edit_words: bool = False,
     ) -> None:
         self.encoder, self.verifier, self.special_tokens = encoder, verifier, special_tokens
-        self.threshold = threshold
+        self.threshold, self.edit_words = threshold, edit_words
         self.search, self.recall = searcher(search), recall
         self.retrieval: list[RetrievalResult] = []
         self.near_miss: list[NearMissResult] = []
@@ -64,7 +66,8 @@ class Bench:
             scored_by = (self.encoder, self.verifier, self.special_tokens, self.recall)
             self.nevir.append(evaluate_nevir(data, *scored_by))
         else:
-            self.near_miss.append(self._near_misses(data))
+            result = self._near_misses(data)
+            self.near_miss.append(result.recomputed() if self.edit_words else result)
 
     def results(self, meta: Mapping[str, Any]) -> Results:
         """All that was run, with the data's origins, fingerprints and counts added to `meta`."""

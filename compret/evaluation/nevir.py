@@ -3,69 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from compret.evaluation.encode import encode
+from compret.evaluation.nevir_result import NevIRResult
 from compret.evaluation.rerank import Recall, paired_scores
-from compret.evaluation.results import read_jsonl, reading, stem_of, write_jsonl
 from compret.evaluation.tokens import encode_tokens
-from compret.metrics.nevir import paired_accuracy
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import Verifier
 from compret.types import ContrastSet
-
-
-@dataclass(frozen=True)
-class NevIRResult:
-    """One set of P pairs: its paired accuracy, and the scores that it follows from."""
-
-    name: str
-    data: ContrastSet
-    scores_P22: NDArray[np.float64]
-    """Of query i (axis 1) with document j (axis 2)."""
-    counts: Mapping[str, int]
-    seconds: Mapping[str, float]
-    score: str = "cosine"
-    """What scored the documents; part of the logged names."""
-
-    @property
-    def accuracy(self) -> float | None:
-        return paired_accuracy(self.scores_P22)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"paired_accuracy": self.accuracy}
-
-    def about(self) -> dict[str, Any]:
-        return {"score": self.score, "fingerprint": self.data.fingerprint}
-
-    def count(self) -> dict[str, int]:
-        return {"pairs": len(self.scores_P22), **self.counts}
-
-    def recomputed(self) -> NevIRResult:
-        """Itself: the accuracy is always that of the scores."""
-        return self
-
-    def write(self, folder: Path) -> None:
-        pairs = zip(self.data.queries, self.data.documents, self.scores_P22.tolist(), strict=True)
-        rows = ({"queries": q, "documents": d, "scores": scores} for q, d, scores in pairs)
-        write_jsonl(folder / "scores" / f"{stem_of(self.name)}.jsonl", rows)
-
-    @classmethod
-    def read(cls, folder: Path, name: str, stored: Mapping[str, Any]) -> NevIRResult:
-        about, path = stored["meta"]["data"][name], folder / "scores" / f"{stem_of(name)}.jsonl"
-        rows = read_jsonl(path)
-        with reading(path):
-            queries, documents = ([tuple(row[side]) for row in rows] for side in ("queries", "documents"))
-            scores_P22 = np.array([row["scores"] for row in rows], dtype=np.float64)
-        data = ContrastSet(name, queries, documents, about["fingerprint"])
-        return cls(name, data, scores_P22, stored["meta"]["counts"][name], stored["timing"][name], about["score"])
 
 
 def evaluate_nevir(
@@ -119,4 +68,5 @@ def _verified(
 def _products(queries_ND: NDArray[np.float64], documents_ND: NDArray[np.float64]) -> NDArray[np.float64]:
     """Cosine of each query with both documents of its pair, `(P, 2, 2)`."""
     queries_P2D, documents_P2D = (x.reshape(-1, 2, x.shape[-1]) for x in (queries_ND, documents_ND))
-    return np.einsum("pid,pjd->pij", queries_P2D, documents_P2D)
+    scores_P22: NDArray[np.float64] = np.matmul(queries_P2D, documents_P2D.transpose(0, 2, 1))
+    return scores_P22

@@ -155,7 +155,8 @@ def test_sets_are_joined_in_order(tmp_path: Path) -> None:
 
 
 def test_the_suite_reads_each_file_and_the_validation_files_as_one(tmp_path: Path) -> None:
-    files = [str(write(tmp_path / f"{name}.jsonl", ROWS)) for name in ("a", "b", "v", "w")]
+    rows = {"a": ROWS, "b": ROWS[:2], "v": ROWS[::-1], "w": [*ROWS[1:], ROWS[0]]}
+    files = [str(write(tmp_path / f"{name}.jsonl", rows[name])) for name in rows]
     suite = NearMissPairs(files[:2], files[2:])
     assert suite.names() == ["a", "b"]
     for found, name in zip(suite.test_dataloader(), ("a", "b"), strict=True):

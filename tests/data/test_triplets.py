@@ -103,17 +103,18 @@ def test_all_rows_of_an_anchor_are_on_one_side_in_every_source(make: Make, tmp_p
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.lists(st.integers(-30, 30), min_size=1, max_size=40), st.floats(0, 0.99))
-def test_the_side_depends_on_the_anchor_alone(anchors: list[int], holdout: float) -> None:
+@given(st.lists(st.integers(-30, 30), min_size=1, max_size=40), st.floats(0, 0.99), st.integers(0, 1 << 40))
+def test_the_side_depends_on_the_anchor_and_the_seed_alone(anchors: list[int], holdout: float, seed: int) -> None:
     source = object.__new__(TripletSource)
     source.keys = np.array([[text_key(f"anchor {a}"), row] for row, a in enumerate(anchors)])
-    train, held_out = (set(rows.tolist()) for rows in source.split(holdout))
+    source.usable = np.ones(len(anchors), dtype=bool)
+    train, held_out = (set(rows.tolist()) for rows in source.split(holdout, seed))
     assert train | held_out == set(range(len(anchors)))
     assert not {anchors[row] for row in train} & {anchors[row] for row in held_out}
-    more = {anchors[row] for row in source.split(min(0.999, holdout + 0.1))[1].tolist()}
+    more = {anchors[row] for row in source.split(min(0.999, holdout + 0.1), seed)[1].tolist()}
     assert {anchors[row] for row in held_out} <= more
     source.keys = source.keys[::-1]
-    again = {len(anchors) - 1 - row for row in source.split(holdout)[1].tolist()}
+    again = {len(anchors) - 1 - row for row in source.split(holdout, seed)[1].tolist()}
     assert again == held_out
 
 
