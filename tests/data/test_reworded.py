@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from compret.data.perturb.rewordings import RULES, reword, rewordings
+from compret.data.pydoc import rules
 from compret.data.tables import load_triplets
 from compret.types import UserError
 from tests.conftest import write_lines
@@ -74,3 +75,26 @@ def test_rows_that_cannot_be_reworded_are_told(tmp_path: Path) -> None:
     file = write_lines(tmp_path / "bare.jsonl", [{"anchor": "Dogs bark.", "positive": "Dogs do."}])
     with pytest.raises(UserError, match="no column 'negative'"):
         load_triplets(f"reworded:{file}")
+
+
+# bug: the table was kept for the rows alone, whatever became of the rules
+def test_other_rules_make_other_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"anchor": "A lamp is above a table.", "positive": "x", "negative": "A table is above a lamp."}
+    file = write_lines(tmp_path / "rows.jsonl", [row])
+    before = list(load_triplets(f"reworded:{file}"))
+    monkeypatch.setattr("compret.data.reworded.reword", lambda text, rng: f"put otherwise, {text}")
+    monkeypatch.setattr("compret.data.pydoc.rules", lambda: "other rules")
+    after = list(load_triplets(f"reworded:{file}"))
+    assert after != before
+    assert after[0]["positive"] == "put otherwise, A lamp is above a table."
+    assert {row["category"] for row in after} == {"reworded"}
+
+
+def test_the_hash_of_the_rules_is_that_of_their_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, real = rules(), Path.read_text
+
+    def changed(path: Path, *arguments: object, **options: object) -> str:
+        return real(path, *arguments, **options) + ("# new" if path.name == "rewordings.py" else "")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "read_text", changed)
+    assert rules() != before
