@@ -139,12 +139,12 @@ def test_what_cannot_be_read_is_one_line(
     (tmp_path / "empty").mkdir()
     odd = new_backbone(tmp_path / "odd")
     modules = json.loads((odd / "modules.json").read_text())
-    modules.append({"idx": 2, "name": "2", "path": "2_Dense", "type": "x.Dense"})
+    modules.append({"idx": 2, "name": "2", "path": "2_Odd", "type": "x.WeightedLayerPooling"})
     (odd / "modules.json").write_text(json.dumps(modules))
     arguments: dict[str, tuple[Any, str]] = {
         "no folder": ({"backbone": str(tmp_path / "none")}, "no such folder"),
         "no model": ({"backbone": str(tmp_path / "empty")}, "no model there"),
-        "module": ({"backbone": str(odd)}, "does not know the module Dense"),
+        "module": ({"backbone": str(odd)}, "does not know the module WeightedLayerPooling"),
         "length": ({"backbone": str(tiny), "max_length": 65}, "takes 2 to 64 tokens"),
         "freeze": ({"backbone": str(tiny), "freeze": ["layer"]}, "no parameter of .* starts with 'layer'"),
         "hub": ({"backbone": "nobody/no-model"}, "hub"),

@@ -22,6 +22,8 @@ RECIPE = {"backbone": "tiny", "pooling": "cls"}
 EXTRA: dict[str, Any] = {
     "compret": {"class": "compret.tasks.DualEncoder", "recipe": RECIPE, "config": None},
     "global_step": 3,
+    "pytorch-lightning_version": "2.6.6",
+    **{"loops": {}, "lr_schedulers": [], "epoch": 0},
 }
 
 
