@@ -165,9 +165,8 @@ def _pooling(folder: Path, modules: dict[str, Path]) -> Pooling:
     if not config.flag("include_prompt", True):
         raise UserError(f"{config.origin}: compret cannot leave the prompt out of the pooling (include_prompt: false)")
     given = config.get("pooling_mode", (str, list), "a text", None)
-    modes = (
-        [given] if isinstance(given, str) else given or [k[13:] for k, v in config.content.items() if _is_mode(k, v)]
-    )
+    flags = [k[13:] for k, v in config.content.items() if k.startswith("pooling_mode_") and v is True]
+    modes = [given] if isinstance(given, str) else given or flags
     mode = "+".join(map(str, modes)) or "mean"
     if mode not in _MODES:
         known = ", ".join(get_args(Pooling))

@@ -16,6 +16,7 @@ MAX_JSON = 4 << 20
 """Bytes of a settings file; real ones have a few thousand."""
 _MAX_TOKENIZER = 1 << 28
 _DEEPEST = 64
+_MOST = 1e300
 
 
 def read_json(path: Path, limit: int = MAX_JSON) -> Any:
@@ -132,7 +133,7 @@ class Settings:
 
     def whole(self, key: str, least: int, default: Any = ...) -> Any:
         value = self.get(key, (int, float), "a whole number", default)
-        if value is default:
+        if self.content.get(key) is None:
             return value
         if (isinstance(value, float) and not value.is_integer()) or value < least:
             raise UserError(f"{self.origin}: '{key}' must be a whole number from {least}, not {_shown(value)}")
@@ -141,9 +142,9 @@ class Settings:
     def number(self, key: str, default: Any = ..., above: float = -math.inf) -> Any:
         """A finite number greater than `above`."""
         value = self.get(key, (int, float), "a number", default)
-        if value is default:
+        if self.content.get(key) is None:
             return value
-        if not above < value < math.inf:
+        if not max(above, -_MOST) < value < _MOST:
             limit = "finite" if above == -math.inf else f"finite and above {above:g}"
             raise UserError(f"{self.origin}: '{key}' must be {limit}, not {_shown(value)}")
         return float(value)

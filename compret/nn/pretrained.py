@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from compret.nn.backbone import DenseFolder
 from compret.nn.files import Settings, reading
 from compret.nn.pooling import Dense
-from compret.nn.weights import check_finite, load_tensors, no_larger_than, stored_shapes, weight_files
+from compret.nn.weights import Shapes, check_finite, load_tensors, no_larger_than, stored_shapes, weight_files
 from compret.types import UserError
 
 _BUFFERS = ("position_ids", "token_type_ids", "inv_freq", "masked_bias", "attn.bias")
@@ -61,9 +61,8 @@ def load_dense(source: DenseFolder) -> Dense:
     """
     files = weight_files(source.folder)
     shapes = {name: shape for file in files for name, shape in stored_shapes(file).items()}
-    expected = {"linear.weight": (source.outputs, source.inputs)}
-    if source.bias:
-        expected["linear.bias"] = (source.outputs,)
+    expected: Shapes = {"linear.weight": (source.outputs, source.inputs)}
+    expected = {**expected, **({"linear.bias": (source.outputs,)} if source.bias else {})}
     if shapes != expected:
         raise UserError(f"{source.folder}: the weights are missing, or not those that its config.json describes")
     dense = Dense(source.inputs, source.outputs, source.bias, source.activation)

@@ -111,8 +111,11 @@ def _check_options(options: Settings, kind: type[Verifier]) -> None:
 def _built(description: Settings, known: Mapping[str, type[Verifier]]) -> Verifier:
     path, options = description.text("class_path"), description.part("init_args", Settings(description.origin, {}))
     parts = {name: _built(part, known) for name, part in _parts(options).items()}
-    with reading(f"{description.origin}: {path} cannot be built"):
-        return known[path](**{**options.content, **parts})
+    try:
+        with reading(f"{path} cannot be built"):
+            return known[path](**{**options.content, **parts})
+    except UserError as error:
+        raise UserError(f"{description.origin}: {error}") from error
 
 
 def _parts(options: Settings) -> dict[str, Settings]:
