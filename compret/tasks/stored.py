@@ -30,6 +30,7 @@ from compret.types import UserError
 READ_SHARDS = (FSDPStrategy, ModelParallelStrategy)
 """Strategies that load a sharded checkpoint."""
 _ELSEWHERE = "give another checkpoint"
+_STAGES = ("fit", "validate", "test", "predict")
 _TO_RESUME = {"loops": Mapping, "optimizer_states": list, "lr_schedulers": list, "epoch": int, "global_step": int}
 
 
@@ -78,7 +79,7 @@ def export_checkpoint(folder: Path) -> dict[str, Any]:
         verifier = load_verifier(folder, settings, loaded())
         weights = {f"verifier.{name}": tensor for name, tensor in verifier.state_dict().items()}
     version = {"pytorch-lightning_version": lightning.__version__}
-    return {"state_dict": weights, CHECKPOINT_KEY: stored, "epoch": 0, "global_step": 0, "loops": {}, **version}
+    return {"state_dict": weights, CHECKPOINT_KEY: stored, "epoch": 0, "global_step": 0, **version}
 
 
 def _of_export(folder: Path) -> dict[str, Any]:
@@ -127,6 +128,9 @@ def _check_whole(checkpoint: Settings, is_sharded: bool, resume: bool) -> None:
         weights = checkpoint.part("state_dict")
         if not all(isinstance(tensor, Tensor) for tensor in weights.content.values()):
             raise UserError(f"{weights.origin} must hold tensors alone")
+    loops = checkpoint.part("loops", None)
+    for stage in _STAGES if loops else ():
+        loops.part(f"{stage}_loop")
     if resume:
         missing = [k for k, kind in _TO_RESUME.items() if not isinstance(checkpoint.content.get(k), kind)]
         missing = [key for key in missing if key not in in_shards]

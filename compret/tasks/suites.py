@@ -39,16 +39,11 @@ class SuiteRunner(LightningModule):
 
     def setup(self, stage: str) -> None:
         mark_matrices(self)
-        if self.encoder.has_verifier and not self.trainer.ckpt_path:
-            log.warning(
-                "%s: an export of which the backbone is the encoder alone; to test its verifier too, give it as "
-                "--ckpt_path in place of --model.backbone",
-                self.encoder.name,
-            )
         # batches have no floats to convert, and are frozen dataclasses, which Lightning refuses to walk through
         self.trainer.precision_plugin.convert_input = _unchanged  # type: ignore[assignment, method-assign]
 
     def on_fit_start(self) -> None:
+        self._tell_what_is_left_out()
         self.seed = torch.initial_seed()
         self.truncated = 0
 
@@ -117,13 +112,25 @@ class SuiteRunner(LightningModule):
             )
         checkpoint["state_dict"] |= {f"encoder.{k}": v for k, v in self.encoder.state_dict().items()}
 
+    def _tell_what_is_left_out(self) -> None:
+        """A verifier's export that is given as a backbone."""
+        if self.encoder.has_verifier and not self.trainer.ckpt_path:
+            log.warning(
+                "%s: an export of which the backbone is the encoder alone; to test its verifier too, give it as "
+                "--ckpt_path in place of --model.backbone",
+                self.encoder.name,
+            )
+
     def new_bench(self) -> Bench:
         return Bench(self.encoder, search=self.search)
 
     def on_validation_epoch_start(self) -> None:
+        if self.trainer.state.fn == "validate":
+            self._tell_what_is_left_out()
         self.bench = self.new_bench()
 
     def on_test_epoch_start(self) -> None:
+        self._tell_what_is_left_out()
         self.bench = self.new_bench()
 
     def test_step(self, batch: RetrievalSet | NearMissSet, batch_idx: int, dataloader_idx: int = 0) -> None:

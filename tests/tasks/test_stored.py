@@ -27,7 +27,11 @@ EXTRA: dict[str, Any] = {
     "compret": {"class": "compret.tasks.DualEncoder", "recipe": RECIPE, "config": None},
     "global_step": 3,
     "pytorch-lightning_version": "2.6.6",
-    **{"loops": {}, "lr_schedulers": [], "epoch": 0},
+    **{
+        "loops": {f"{stage}_loop": {} for stage in ("fit", "validate", "test", "predict")},
+        "lr_schedulers": [],
+        "epoch": 0,
+    },
 }
 
 
@@ -146,6 +150,8 @@ NOT_WHOLE: dict[str, Callable[[Path], Any]] = {
     "length 0": lambda canary: with_recipe(max_length=0),
     "no version": lambda canary: {k: v for k, v in with_recipe().items() if k != "pytorch-lightning_version"},
     "an odd version": lambda canary: {**with_recipe(), "pytorch-lightning_version": "new"},
+    "loops: a list": lambda canary: {**with_recipe(), "loops": []},
+    "loops: none for testing": lambda canary: {**with_recipe(), "loops": {"fit_loop": {}}},
     "weights: a list": lambda canary: {**with_recipe(), "state_dict": []},
     "weights: texts": lambda canary: {**with_recipe(), "state_dict": {"a": "b"}},
     "weights: none": lambda canary: EXTRA,
