@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,8 @@ class TextEncoder(nn.Module):
         compile: bool = False,
     ) -> None:
         super().__init__()
+        if dropout is not None and not 0 <= dropout < 1:
+            raise UserError(f"model.dropout {dropout}: a probability, from 0 to below 1")
         source = load_backbone(backbone)
         self.name, self.revision, self.folder = source.name, source.revision, source.folder
         self.normalize, self.similarity = source.normalize, source.similarity
@@ -86,6 +89,9 @@ class TextEncoder(nn.Module):
         self.backbone, self._pooler = load_transformer(source.transformer)
         self.dense = torch.nn.ModuleList(map(load_dense, source.dense))
         self._check_sizes(source.transformer)
+        # a decoder would keep keys and values for a next token
+        has_cache = "use_cache" in inspect.signature(self.backbone.forward).parameters
+        self._no_cache = {"use_cache": False} if has_cache else {}
         use_fast_dropout(self.backbone, dropout)
         if not compile:  # which brings kernels of its own
             use_onednn(self.backbone)
@@ -126,7 +132,8 @@ class TextEncoder(nn.Module):
 
     def forward(self, batch: TokenBatch) -> Encoded:
         """One pass over `(B, M)` tokens; states keep the autocast type, the pooled vector is float32."""
-        tokens_BMD = self.backbone(input_ids=batch.ids_BM, attention_mask=batch.mask_BM).last_hidden_state
+        given = {"input_ids": batch.ids_BM, "attention_mask": batch.mask_BM}
+        tokens_BMD = self.backbone(**given, **self._no_cache).last_hidden_state
         pooled_BD = pool(self.pooling, tokens_BMD, batch.mask_BM)
         for layer in self.dense:
             pooled_BD = layer(pooled_BD)
