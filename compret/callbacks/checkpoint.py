@@ -11,7 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from compret.evaluation.results import atomic_path
-from compret.tasks.stored import export_checkpoint, is_export
+from compret.tasks.stored import read_checkpoint
 from compret.types import UserError
 
 
@@ -57,9 +57,9 @@ class WholeFiles(TorchCheckpointIO):
     def load_checkpoint(
         self, path: str | Path, map_location: Any = lambda storage, loc: storage, weights_only: bool | None = True
     ) -> dict[str, Any]:
-        if is_export(Path(path)):
-            return export_checkpoint(Path(path))
-        return super().load_checkpoint(path, map_location, weights_only=True)
+        if "://" in str(path):
+            return super().load_checkpoint(path, map_location, weights_only=True)
+        return read_checkpoint(Path(path), map_location)
 
 
 def _then(folder: Path) -> str:

@@ -22,6 +22,7 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 _FILES = ["*.json", "*.txt", "*.model", "model*.safetensors", "pytorch_model*.bin", "*/config.json", "*_Dense/*"]
 _NO_LIMIT = 1_000_000
 _ORDER = ("Transformer", "Pooling", "Dense", "Normalize")
+_AFTER_PADDING = {"roberta", "xlm-roberta", "camembert", "mpnet", "longformer"}
 _SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
 _MODES = {"mean": "mean", "mean_tokens": "mean", "cls": "cls", "cls_token": "cls", "lasttoken": "lasttoken"}
 
@@ -210,13 +211,7 @@ def position_limit(transformer: Path) -> int:
     config = Settings.of(transformer / "config.json")
     positions = config.whole("max_position_embeddings", -1, _NO_LIMIT)  # DeBERTa's -1: no table
     offset = config.whole("pad_token_id", -1, 0) + 1
-    learned_after_padding = config.content.get("model_type") in {
-        "roberta",
-        "xlm-roberta",
-        "camembert",
-        "mpnet",
-        "longformer",
-    }
+    learned_after_padding = config.text("model_type", "") in _AFTER_PADDING
     positions = positions if positions > 0 else _NO_LIMIT
     return int(positions - offset if learned_after_padding else positions)
 

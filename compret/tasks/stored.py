@@ -68,6 +68,14 @@ def is_export(path: Path) -> bool:
     return path.is_dir() and ((path / "config.json").is_file() or (path / "modules.json").is_file())
 
 
+def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
+    """All of a checkpoint file, or of an export, by the unpickler that knows tensors and plain values alone."""
+    if is_export(path):
+        return export_checkpoint(path)
+    with reading(f"--ckpt_path {path}: the file is cut off or damaged; {_ELSEWHERE}"):
+        return dict(torch.load(path, weights_only=True, map_location=map_location))
+
+
 def export_checkpoint(folder: Path) -> dict[str, Any]:
     """An export as a checkpoint: its verifier's weights and its calibration; the encoder's are the backbone's."""
     stored: dict[str, Any] = {**_of_export(folder), "revision": load_backbone(str(folder)).revision}

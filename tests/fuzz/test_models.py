@@ -21,7 +21,7 @@ from compret.metrics.calibration import Calibration
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import MapTransformer, Residual
 from compret.tasks import SimilarityMapVerifier
-from compret.tasks.stored import stored_model
+from compret.tasks.stored import read_checkpoint, stored_model
 from compret.types import UserError
 
 CASES = int(os.environ.get("COMPRET_FUZZ", "120"))
@@ -133,7 +133,7 @@ def test_a_checkpoint_works_or_is_one_line(
     try:
         stored_model(file)
         task = SimilarityMapVerifier(Residual(MapTransformer(16, 1, 2, 32, max_length=32)), str(tiny))
-        task.on_load_checkpoint(torch.load(file, weights_only=True))
+        task.on_load_checkpoint(read_checkpoint(file))
     except UserError as error:
         check(error)
     assert not (tmp_path / "canary").exists()

@@ -102,7 +102,7 @@ def _check_options(options: Settings, kind: type[Verifier]) -> None:
         elif isinstance(default, float):
             options.number(name, default)
         elif isinstance(default, int) or (default is None and not isinstance(value, Mapping)):
-            options.whole(name, 0, default)
+            options.whole(name, 0 if name == "band" else 1, default)
         for number in value if isinstance(value, list) else [value]:
             if isinstance(number, int | float) and number > _LARGEST:
                 raise UserError(f"{options.origin}: '{name}' must be at most {_LARGEST}, not {str(number)[:20]}")
