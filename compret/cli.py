@@ -31,7 +31,7 @@ from compret.callbacks.terminate import Terminate
 from compret.distributed import check_launch, disconnect, launch, slurm_job
 from compret.nn.backbone import MINILM
 from compret.options import OneLineParser
-from compret.tasks.stored import READ_SHARDS, stored_model
+from compret.tasks.stored import READ_SHARDS, is_export, stored_model
 from compret.tasks.suites import SuiteRunner
 from compret.types import UserError
 
@@ -189,7 +189,7 @@ class CompretCLI(LightningCLI):
         path = config.get("ckpt_path")
         if not path or path in ("best", "last", "hpc", "registry"):
             return
-        model, stored = config["model"], stored_model(Path(path))
+        model, stored = config["model"], stored_model(Path(path), resume=self.config.subcommand == "fit")
         if stored["class"].rpartition(".")[2] != model.class_path.rpartition(".")[2]:
             self._take_class(stored)
             model = self.config[self.config.subcommand]["model"]
@@ -246,7 +246,10 @@ class CompretCLI(LightningCLI):
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeFiles()
         path = self._get(self.config_init, "ckpt_path")
-        if path and Path(path).is_dir() and not isinstance(trainer.strategy, READ_SHARDS):
+        if path and is_export(Path(path)) and isinstance(trainer.strategy, READ_SHARDS):
+            raise UserError(f"--ckpt_path {path}: an export is no shards; leave --trainer.strategy out")
+        sharded = path and Path(path).is_dir() and not is_export(Path(path))
+        if sharded and not isinstance(trainer.strategy, READ_SHARDS):
             raise UserError(
                 f"--ckpt_path {path}: sharded, for --trainer.strategy fsdp; to make one file of it: "
                 f"python -m lightning.pytorch.utilities.consolidate_checkpoint {path}"

@@ -139,7 +139,10 @@ def verifier_scores(
     recall: Recall = Recall(),
     progress: str = "",
 ) -> tuple[NDArray[np.float64], dict[str, int]]:
-    """The score of each pair, `(P,)`, and counts of the texts; both sides get the query prompt.
+    """The score of each pair, `(P,)`, and counts of the texts: what tests, calibration and the guard call its score.
+
+    Sameness has no direction: both sides get the query prompt, and the score is the mean of the verifier's two, of
+    (anchor, candidate) and (candidate, anchor).
 
     Args:
         recall: its encoder's cosine is added if it has a weight.
@@ -147,7 +150,11 @@ def verifier_scores(
     both, pairs = [*anchors, *candidates], len(anchors)
     texts = encode_tokens(encoder, both, "query", special_tokens, progress)
     numbers = np.arange(pairs)
-    scores_P = paired_scores(verifier, texts, texts, np.stack([numbers, numbers + pairs], axis=1), encoder.device)
+    forward_P2 = np.stack([numbers, numbers + pairs], axis=1)
+    both_ways = [
+        paired_scores(verifier, texts, texts, way, encoder.device) for way in (forward_P2, forward_P2[:, ::-1])
+    ]
+    scores_P = (both_ways[0] + both_ways[1]) / 2
     if recall.weight:
         scores_P += recall.weight * pair_cosines(
             recall.vectors(both, "query", texts, progress and f"{progress}, recall")

@@ -78,6 +78,18 @@ def test_two_ranks_end_with_the_weights_of_one(one_process: tuple[Path, Path], t
 
 
 @pytest.mark.slow
+def test_adapters_train_on_two_ranks_as_on_one(one_process: tuple[Path, Path], tiny: Path, tmp_path: Path) -> None:
+    """A parameter without a gradient, such as an adapter of the pooler, stops DDP at its second step."""
+    file, _ = one_process
+    lora = ("--model.lora.rank", "4", "--model.lora.alpha", "8")
+    for ranks in (1, 2):
+        finish(start(tmp_path / str(ranks), tiny, file, ranks, *lora))
+    before = load_file(tiny / "model.safetensors")
+    assert max((weights(tmp_path / "1")[k] - before[k]).abs().max() for k in before) > 1e-4
+    assert_equal(weights(tmp_path / "2"), weights(tmp_path / "1"), 1e-5)
+
+
+@pytest.mark.slow
 def test_a_run_that_lost_one_rank_goes_on_where_it_was(
     one_process: tuple[Path, Path], tiny: Path, tmp_path: Path
 ) -> None:
