@@ -20,7 +20,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import compret.data
-import compret.tasks  # noqa: F401 - the classes that options name
+import compret.tasks
 from compret.callbacks.calibrate import Calibrate
 from compret.callbacks.checkpoint import LastCheckpoint, WholeFiles
 from compret.callbacks.export import Export
@@ -31,7 +31,6 @@ from compret.callbacks.terminate import Terminate
 from compret.distributed import check_launch, disconnect, launch, slurm_job
 from compret.nn.backbone import MINILM
 from compret.options import OneLineParser
-from compret.recipes import find_config
 from compret.tasks.stored import READ_SHARDS, stored_model
 from compret.tasks.suites import SuiteRunner
 from compret.types import UserError
@@ -125,6 +124,27 @@ class FindConfig(ActionConfigFile):
             super().__call__(parser, cfg, found, option_string)  # type: ignore[no-untyped-call]
         except UserError as error:
             raise UserError(f"--config {values}: {error}") from error
+
+
+def find_config(name: str) -> Path:
+    """The file that a config's name means.
+
+    Raises:
+        UserError: there is none; the message lists the shipped ones.
+    """
+    folders = [Path(), Path("configs"), *shipped_configs()]
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    root = shipped_configs()[0]
+    known = sorted(str(path.relative_to(root)) for path in root.rglob("*.yaml"))
+    raise UserError(f"--config {name}: no such file here, in ./configs or among the shipped {', '.join(known)}")
+
+
+def shipped_configs() -> list[Path]:
+    """Where the configs lie: in the installed package, or beside it in a checkout."""
+    package = Path(compret.__file__).parent
+    return [folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir()]
 
 
 class SaveConfig(SaveConfigCallback):

@@ -1,4 +1,4 @@
-"""The shipped configs: where they lie, how one is found by name, listed (`compret ls`) and copied (`compret cp`)."""
+"""The shipped configs: where they lie, listed (`compret ls`) and copied (`compret cp`)."""
 
 from __future__ import annotations
 
@@ -24,19 +24,6 @@ def recipes() -> dict[str, Path]:
     root = shipped_configs()[0]
     found = {path.relative_to(root).as_posix(): path for path in root.rglob("*") if path.suffix in _KINDS}
     return dict(sorted(found.items(), key=lambda item: (item[0].count("/"), item[0])))
-
-
-def find_config(name: str) -> Path:
-    """The file that a config's name means.
-
-    Raises:
-        UserError: there is none; the message lists the shipped ones.
-    """
-    for folder in (Path(), Path("configs"), *shipped_configs()):
-        if (folder / name).is_file():
-            return folder / name
-    known = ", ".join(sorted(recipe for recipe in recipes() if recipe.endswith(".yaml")))
-    raise UserError(f"--config {name}: no such file here, in ./configs or among the shipped {known}")
 
 
 def ls(arguments: Sequence[str]) -> int:

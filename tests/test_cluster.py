@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from compret.cli import shipped_configs
 from compret.distributed import Job, Launch, check_launch, launch, slurm_job
-from compret.recipes import shipped_configs
 from compret.types import UserError
 
 CLUSTER = shipped_configs()[-1] / "cluster"

@@ -54,6 +54,20 @@ def test_a_command_parses(compret: Run, arguments: list[str]) -> None:
     assert yaml.safe_load(said)["model"]["class_path"].startswith("compret.tasks.")
 
 
+PAPER = [case for case in HEAVY if case[0] == "paper.md" and case[1][1] == "fit" and "minilm_l6" in " ".join(case[1])]
+
+
+@pytest.mark.parametrize("arguments", named(PAPER))
+def test_the_papers_commands_are_the_papers_protocol(compret: Run, arguments: list[str]) -> None:
+    """Whole ones: what the page's text says of all backbones, and of this one."""
+    parsed = yaml.safe_load(compret(*arguments, "--print_config")[1])
+    model, data = parsed["model"]["init_args"], parsed["data"]["init_args"]
+    assert (parsed["trainer"]["max_steps"], parsed["trainer"]["precision"]) == (3375, "16-mixed")
+    assert (model["max_length"], model["loss"]["temperature"], model["loss"]["mask_duplicates"]) == (128, 0.1, False)
+    assert (model["optimizer"]["lr"], model["optimizer"]["weight_decay"]) == (1e-4, 0.001)
+    assert (data["batch_size"], data["allow_duplicates"], data["random_negatives"]) == (128, True, True)
+
+
 @pytest.mark.parametrize("arguments", named([case for case in commands("compret") if case[1][1] == "report"]))
 def test_a_report_is_printed(compret: Run, tmp_path: Path, arguments: list[str]) -> None:
     entry = {"retrieval": {"zoo": {"ndcg@10": 0.5}}, "nearmiss": {"pairs": {"auroc": 0.5}}, "meta": {}, "timing": {}}
