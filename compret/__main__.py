@@ -17,6 +17,8 @@ COMMANDS = {
     "test": "run benchmark suites and write results.json; NanoBEIR with the default backbone if nothing is given",
     "predict": "embed the lines of a text file",
     "report": "print a table of results.json files",
+    "ls": "list the shipped configs",
+    "cp": "copy a shipped config, to change it",
 }
 
 
@@ -29,6 +31,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from compret.report.table import main as report
 
             return report(arguments[1:])
+        if command in ("ls", "cp"):
+            from compret import recipes
+
+            return int(getattr(recipes, command)(arguments[1:]))
         os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
         return _runner()(arguments)
     except UserError as error:
