@@ -24,6 +24,7 @@ class ResultsFile:
     retrieval: Mapping[str, Mapping[str, Any]]
     """Dataset -> metric -> value; without the mean, which follows from them."""
     near_miss: Mapping[str, Mapping[str, Any]]
+    nevir: Mapping[str, Mapping[str, Any]]
     timing: Mapping[str, Mapping[str, float]]
 
     def about(self, name: str) -> Mapping[str, str]:
@@ -42,8 +43,8 @@ def read_results_file(path: str | Path) -> ResultsFile:
     stored = Settings(str(file), read_json(file, _MOST_BYTES))
     meta, timing = stored.part("meta"), stored.part("timing")
     data, counts = meta.part("data"), meta.part("counts")
-    for room, metric in (("retrieval", "ndcg@10"), ("nearmiss", "auroc")):
-        entries = stored.part(room)
+    for room, metric in (("retrieval", "ndcg@10"), ("nearmiss", "auroc"), ("nevir", "paired_accuracy")):
+        entries = stored.part(room, Settings(str(file), {}) if room == "nevir" else ...)
         for name in entries.content:
             entry = entries.part(name)
             _check_numbers(entry)
@@ -52,7 +53,8 @@ def read_results_file(path: str | Path) -> ResultsFile:
             if name != "mean":
                 _check_facts(data.part(name), counts.part(name), timing.part(name), room)
     retrieval = {name: entry for name, entry in stored.content["retrieval"].items() if name != "mean"}
-    return ResultsFile(file, meta.content, retrieval, stored.content["nearmiss"], timing.content)
+    nevir = stored.content.get("nevir") or {}
+    return ResultsFile(file, meta.content, retrieval, stored.content["nearmiss"], nevir, timing.content)
 
 
 def stem(name: str) -> str:

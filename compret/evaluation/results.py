@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from compret.evaluation.atomic import atomic_path as atomic_path
 from compret.evaluation.atomic import atomic_write as atomic_write
+from compret.evaluation.nevir_result import NevIRResult
 from compret.evaluation.trec import (
     read_per_query,
     read_qrels,
@@ -184,6 +185,7 @@ class Results:
     """What made the results; each dataset's fingerprint goes under "data" and its counts under "counts"."""
     retrieval: Sequence[RetrievalResult]
     near_miss: Sequence[NearMissResult]
+    nevir: Sequence[NevIRResult] = ()
 
     def __post_init__(self) -> None:
         """Two names may also differ only in what a file name cannot hold."""
@@ -193,8 +195,8 @@ class Results:
             raise UserError(f"dataset '{taken}': the name is taken; a test run's datasets need names of their own")
 
     @property
-    def all(self) -> tuple[RetrievalResult | NearMissResult, ...]:
-        return (*self.retrieval, *self.near_miss)
+    def all(self) -> tuple[RetrievalResult | NearMissResult | NevIRResult, ...]:
+        return (*self.retrieval, *self.near_miss, *self.nevir)
 
     def to_dict(self) -> dict[str, Any]:
         """What results.json holds."""
@@ -207,6 +209,7 @@ class Results:
             },
             "retrieval": {**retrieval, **({"mean": _mean(list(retrieval.values()))} if retrieval else {})},
             "nearmiss": {result.name: result.to_dict() for result in self.near_miss},
+            **({"nevir": {result.name: result.to_dict() for result in self.nevir}} if self.nevir else {}),
             "timing": {result.name: dict(result.seconds) for result in self.all},
         }
 
@@ -223,15 +226,19 @@ class Results:
     def headline(self) -> float:
         """One number to choose a checkpoint by, in [0, 1], higher is better.
 
-        The mean of nDCG@10 over the retrieval datasets, and of AUROC over the near-miss sets; of both halves if there
-        are both, so that neither question is bought with the other by having more datasets.
+        The mean of nDCG@10 over the retrieval datasets, of AUROC over the near-miss sets, and of paired accuracy over
+        NevIR's; of all kinds that there are, so that none is bought with another by having more datasets.
 
         Raises:
             UserError: no dataset defines its number.
         """
-        halves = [[r.scores.mean["ndcg@10"] for r in self.retrieval], [r.metrics["auroc"] for r in self.near_miss]]
-        defined = [[value for value in half if value is not None] for half in halves]
-        means = [float(np.mean(half)) for half in defined if half]
+        kinds = [
+            [r.scores.mean["ndcg@10"] for r in self.retrieval],
+            [r.metrics["auroc"] for r in self.near_miss],
+            [r.accuracy for r in self.nevir],
+        ]
+        defined = [[value for value in kind if value is not None] for kind in kinds]
+        means = [float(np.mean(kind)) for kind in defined if kind]
         if not means:
             raise UserError("no dataset defines nDCG@10 or AUROC: give judged queries, or pairs of both labels")
         return float(np.mean(means))
@@ -268,8 +275,9 @@ class Results:
         stored = read_results_file(path)
         retrieval = [RetrievalResult.read(stored, name) for name in stored.retrieval]
         near_miss = [NearMissResult.read(stored, name) for name in stored.near_miss]
+        nevir = [NevIRResult.read(stored, name) for name in stored.nevir]
         meta = {key: value for key, value in stored.meta.items() if key not in ("data", "counts")}
-        return cls(meta, retrieval, near_miss)
+        return cls(meta, retrieval, near_miss, nevir)
 
 
 def _mean(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

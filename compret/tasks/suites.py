@@ -18,7 +18,7 @@ from compret.evaluation.results import Results
 from compret.nn.encoder import TextEncoder
 from compret.tasks.meta import run_meta
 from compret.tasks.optimizer import mark_matrices
-from compret.types import NearMissSet, RetrievalSet, TextFile, TripletBatch, UserError
+from compret.types import EvaluationSet, TextFile, TripletBatch, UserError
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ _SHOWN = {
     "auroc": "AUROC",
     "overlap_auroc": "of word overlap",
     "edit_words_auroc": "of edited words",
+    "paired_accuracy": "paired accuracy",
 }
 
 
@@ -109,7 +110,7 @@ class SuiteRunner(LightningModule):
         self.bench = self.new_bench()
         self.bench.edit_words = True
 
-    def test_step(self, batch: RetrievalSet | NearMissSet, batch_idx: int, dataloader_idx: int = 0) -> None:
+    def test_step(self, batch: EvaluationSet, batch_idx: int, dataloader_idx: int = 0) -> None:
         self.bench.run(batch)
 
     def on_test_epoch_end(self) -> None:
