@@ -10,8 +10,8 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from compret.evaluation.rerank import Recall
+from compret.files import Settings, inside, read_json
 from compret.metrics.calibration import Calibration
-from compret.nn.files import Settings, inside, read_json
 from compret.nn.verifiers import Verifier
 from compret.nn.verifiers.stored import describe, load
 from compret.types import UserError

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from compret.distributed import dealt, gather_dealt, world_size
-from compret.evaluation.encode import Vectors, encode, progress_bar
+from compret.evaluation.encode import Vectors, check_scores, encode, progress_bar
 from compret.evaluation.results import NearMissResult, RecallStage, RetrievalResult
 from compret.evaluation.retrieve import Ranking, Searcher, count_texts, rank_documents
 from compret.evaluation.separate import near_miss_result, pair_cosines
@@ -66,6 +66,7 @@ def evaluate_two_stages(
     recalled = (search or rank_documents)(asked.unit_ND, recalling, data.document_ids)
     searched = time.perf_counter()
     reranked = rerank(verifier, queries, documents, recalled, data.name, recall.weight)
+    check_scores(reranked.scores_QK, encoder, f"{data.name} re-ranked by {type(verifier).__name__}")
     runs = [ranking.run(data) for ranking in (recalled, reranked)]
     first, second = (ranking_scores(run, data.qrels, graded=False) for run in runs)
     seconds = {"encode": encoded - start, "search": searched - encoded, "rerank": time.perf_counter() - searched}
@@ -159,6 +160,7 @@ def verifier_scores(
         scores_P += recall.weight * pair_cosines(
             recall.vectors(both, "query", texts, progress and f"{progress}, recall")
         )
+    check_scores(scores_P, encoder, f"{progress or 'pairs'} scored by {type(verifier).__name__}")
     counts = {"pairs": pairs, "empty_texts": texts.vectors.empty, "truncated_texts": texts.vectors.truncated}
     return scores_P.double().cpu().numpy(), counts
 

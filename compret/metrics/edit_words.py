@@ -57,8 +57,7 @@ def signed_words(anchors: Sequence[str], candidates: Sequence[str]) -> Any:
 
     column: dict[tuple[str, bool], int] = {}
     counts: list[int] = []
-    columns: list[int] = []
-    ends = [0]
+    columns, ends = [], [0]
     for anchor, candidate in zip(anchors, candidates, strict=True):
         before, after = Counter(words(anchor)), Counter(words(candidate))
         for added, change in ((True, after - before), (False, before - after)):

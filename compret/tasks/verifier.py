@@ -25,12 +25,12 @@ from compret.evaluation.approximate import Search
 from compret.evaluation.bench import Bench
 from compret.evaluation.guard_files import stored_calibration
 from compret.evaluation.rerank import Recall
+from compret.files import Settings
 from compret.losses import Contrast, PairLoss, own_texts
 from compret.metrics.calibration import Calibration
 from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
 from compret.nn.encoder import LoRA, TextEncoder
-from compret.nn.files import Settings
 from compret.nn.pairs import BUDGET, TokenStates, joined, score_all, score_pairs, token_states
 from compret.nn.pooling import Pooling
 from compret.nn.verifiers import PooledCosine, Verifier
