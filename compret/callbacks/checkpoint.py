@@ -1,4 +1,4 @@
-"""last.ckpt, every so many steps and at the end, so that a killed run loses little; and how checkpoints are written."""
+"""last.ckpt, before the first step, every so many and at the end, so that a killed run loses little; how it is written."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from compret.types import UserError
 
 
 class LastCheckpoint(ModelCheckpoint):
-    """Keeps one checkpoint, `last.ckpt`, in a folder.
+    """Keeps one checkpoint, `last.ckpt`, in a folder: also before the first step, which shows that there is room for it.
 
     Args:
         folder: where it goes.
@@ -25,8 +25,15 @@ class LastCheckpoint(ModelCheckpoint):
     def __init__(self, folder: str | Path, every: int) -> None:
         super().__init__(folder, filename="last", every_n_train_steps=every, enable_version_counter=False)
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_train_start(trainer, pl_module)
+        self._save_last(trainer)
+
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_end(trainer, pl_module)
+        self._save_last(trainer)
+
+    def _save_last(self, trainer: Trainer) -> None:
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(Path(str(self.dirpath)) / "last.ckpt")
 
