@@ -132,11 +132,8 @@ class CompretCLI(LightningCLI):
     """LightningCLI that knows where runs go and reads a checkpoint's recipe beneath the user's options."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.folders = RunFolders()
-        try:
+        with RunFolders() as self.folders:
             super().__init__(*args, **kwargs)
-        finally:
-            self.folders.tidy()
 
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         parser = OneLineParser(**kwargs, allow_abbrev=False)
@@ -202,7 +199,9 @@ class CompretCLI(LightningCLI):
         if model.class_path.rpartition(".")[2] == name:
             return
         if command == "fit":
-            raise UserError(f"--ckpt_path: a checkpoint of {name}, and the model is {model.class_path}; train that anew")
+            raise UserError(
+                f"--ckpt_path: a checkpoint of {name}, and the model is {model.class_path}; train that anew"
+            )
         log.info("the checkpoint is of %s, and so is the model", name)
         shared = {k: v for k, v in model.init_args.as_dict().items() if k in stored["recipe"]}
         taken = {"class_path": stored["class"], "init_args": {**stored["recipe"], **shared}}

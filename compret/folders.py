@@ -87,9 +87,12 @@ class RunFolders(Callback):
         self.made += missing
         self.versions += missing[-1:]
 
-    def tidy(self) -> None:
-        """Remove what this run has made and left without content; all of it where nothing began."""
-        for folder in self.versions if not self.has_begun else []:
+    def __enter__(self) -> RunFolders:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Remove what this run has made and left empty; where it failed before it began, with what the start wrote."""
+        for folder in self.versions if kind is not None and not self.has_begun else []:
             shutil.rmtree(folder, ignore_errors=True)
         for folder in reversed(self.made):
             with suppress(OSError):  # somebody's, by now

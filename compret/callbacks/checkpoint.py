@@ -29,6 +29,16 @@ class LastCheckpoint(ModelCheckpoint):
         super().on_train_start(trainer, pl_module)
         self._save_last(trainer)
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A run may end in the midst of a validation, when there is nothing to save: Lightning would go on there."""
+        super().on_validation_start(trainer, pl_module)
+        if (
+            trainer.state.fn == "fit"
+            and not trainer.sanity_checking
+            and self._last_global_step_saved < trainer.global_step
+        ):
+            self._save_last(trainer)
+
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_end(trainer, pl_module)
         self._save_last(trainer)

@@ -8,7 +8,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from compret.distributed import Agreement, world_size
+from compret.distributed import Agreement
 from compret.signals import ending
 
 log = logging.getLogger(__name__)
@@ -23,13 +23,12 @@ class Terminate(Callback):
     step. Told once more, a run ends without waiting for its step.
 
     Args:
-        checkpoint: the last.ckpt that a fit writes before it ends; none if not given. Several ranks write none in the
-            midst of a validation, where each is at another place; the one from before stays.
+        checkpoint: the last.ckpt that a fit writes before it ends; none if not given. In the midst of a validation
+            none is: the one from its start is as new. A run that goes on from it leaves that validation out.
     """
 
     def __init__(self, checkpoint: str | Path | None = None) -> None:
         self.checkpoint = checkpoint
-        self.is_validating = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.checkpoint = trainer.strategy.broadcast(self.checkpoint)
@@ -47,13 +46,13 @@ class Terminate(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn == "fit":
-            self.is_validating, ending.how = True, "unwind"
+            ending.how = "unwind"
         else:
             ending.listen()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn == "fit":
-            self.is_validating, ending.how = False, "note"
+            ending.how = "note"
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         ending.how = "unwind"
@@ -63,10 +62,6 @@ class Terminate(Callback):
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         ending.listen()
-
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        if self.is_validating and ending.told is not None and world_size() == 1:
-            self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:
         if self.checkpoint is not None and not trainer.fast_dev_run:  # type: ignore[attr-defined]
