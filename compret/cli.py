@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import time
 import warnings
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import compret.data
-import compret.tasks
+import compret.tasks  # noqa: F401  classes are found by name among those that are loaded
 from compret.callbacks.calibrate import Calibrate
 from compret.callbacks.checkpoint import LastCheckpoint, WholeFiles
 from compret.callbacks.export import Export
@@ -28,10 +29,11 @@ from compret.callbacks.monitors import Throughput
 from compret.callbacks.requeue import Requeue, begun_before, mark
 from compret.callbacks.terminate import Terminate
 from compret.configs import FindConfig, GivenFirst
-from compret.distributed import check_launch, disconnect, launch, slurm_job
+from compret.distributed import check_cores, check_launch, disconnect, launch, slurm_job
 from compret.folders import RunFolders, check_name, newest_checkpoint, next_version
 from compret.nn.bf16 import bf16_slowdown
 from compret.options import OneLineParser
+from compret.signals import LAUNCHER
 from compret.tasks.stored import READ_SHARDS, stored_model
 from compret.tasks.suites import SuiteRunner
 from compret.types import UserError
@@ -218,6 +220,10 @@ class CompretCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer with the run's folders, unless the user gave a logger of his own."""
         options = self._get(self.config_init, "trainer")
+        if (options.get("gradient_clip_val") or 0) < 0:
+            raise UserError(f"--trainer.gradient_clip_val {options.gradient_clip_val}: at least 0, which clips nothing")
+        if self.subcommand == "fit" and self._get(self.config, "checkpoint_every") < 1:
+            raise UserError(f"--checkpoint_every {self._get(self.config, 'checkpoint_every')}: at least 1 step")
         root = Path(options.get("default_root_dir") or ".")
         name = self._get(self.config_init, "name")
         version = self._begun_before(root / "checkpoints" / name) or next_version(root, name)
@@ -264,6 +270,11 @@ class CompretCLI(LightningCLI):
         except (ValueError, RuntimeError) as error:
             raise UserError(" ".join(str(error).split())) from error
         check_launch(trainer.num_devices, trainer.num_nodes)
+        if trainer.strategy.root_device.type == "cpu":
+            check_cores(trainer.num_devices)
+            _tell_of_slow_bf16(str(trainer.precision))
+        if trainer.num_devices > 1 and not launch().by and os.environ.get("LOCAL_RANK", "0") == "0":
+            os.environ[LAUNCHER] = str(os.getpid())  # for the ranks that Lightning will start
         return trainer
 
     def _callbacks(self, folder: Path) -> list[Callback]:
@@ -295,6 +306,17 @@ class CompretCLI(LightningCLI):
                     )
                 )
         return [callback for callback in extra if not any(isinstance(g, type(callback)) for g in given)]
+
+
+def _tell_of_slow_bf16(precision: str) -> None:
+    slowdown = bf16_slowdown() if "bf16" in precision and launch().rank == 0 else 0.0
+    if slowdown > 1:
+        log.warning(
+            "--trainer.precision %s: on this CPU, products of bf16 matrices take %.1f times as long as float32's; "
+            "32-true is faster",
+            precision,
+            slowdown,
+        )
 
 
 def _checkpoint(given: str | None, root: Path, name: str) -> Path | None:

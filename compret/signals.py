@@ -1,4 +1,4 @@
-"""How a process of compret ends: with 130 after Ctrl-C and 143 after SIGTERM, wherever it is; ranks with their launcher.
+"""How a process of compret ends: 130 after Ctrl-C and 143 after SIGTERM, wherever it is; ranks with their launcher.
 
 Nothing heavy is imported here, so that it holds from the first line of `main` on.
 """

@@ -1,4 +1,4 @@
-"""last.ckpt, before the first step, every so many and at the end, so that a killed run loses little; how it is written."""
+"""last.ckpt, from before the first step on, so that a killed run loses little; and how checkpoints are written."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from compret.evaluation.results import atomic_path
+from compret.evaluation.atomic import atomic_path
 from compret.types import UserError
 
 
 class LastCheckpoint(ModelCheckpoint):
-    """Keeps one checkpoint, `last.ckpt`, in a folder: also before the first step, which shows that there is room for it.
+    """Keeps one checkpoint, `last.ckpt`: before the first step, which shows that there is room, and every so many.
 
     Args:
         folder: where it goes.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
+from compret.data.names import check_names
 from compret.data.nearmiss import joined, load_near_misses
 from compret.data.retrieval import Source, find_sources, load_retrieval_set
 from compret.types import Kind, NearMissSet, RetrievalSet, UserError
@@ -31,7 +30,7 @@ class Suite(LightningDataModule):
         """Read one dataset."""
 
     def test_dataloader(self) -> Any:
-        check_names([self])
+        check_names(self.names())
         return suite_loader(self)
 
     def val_dataloader(self) -> Any:
@@ -112,7 +111,7 @@ class Suites(LightningDataModule):
         self.suites = suites
 
     def test_dataloader(self) -> Any:
-        check_names(self.suites)
+        check_names(name for suite in self.suites for name in suite.names())
         return [suite_loader(suite) for suite in self.suites]
 
     def val_dataloader(self) -> Any:
@@ -154,18 +153,6 @@ class _Datasets(Dataset[EvaluationSet]):
         if index not in self.kept:
             self.kept[index] = self.suite.load(index)
         return self.kept[index]
-
-
-def check_names(suites: Sequence[Suite]) -> None:
-    """Refuse two datasets of one name before anything is encoded: their results would share a place.
-
-    Raises:
-        UserError: a name stands twice.
-    """
-    counts = Counter(name for suite in suites for name in suite.names())
-    for name, count in counts.items():
-        if count > 1:
-            raise UserError(f"dataset '{name}' stands there {count} times; a run's datasets need names of their own")
 
 
 def suite_loader(suite: Suite, keep: bool = False) -> DataLoader[EvaluationSet]:

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compret.data.names import file_stem
+from compret.evaluation.atomic import atomic_write
 from compret.metrics.nearmiss import jaccard, near_miss_metrics
 from compret.metrics.ranking import METRICS, Qrels, RankingScores, Run, ranking_scores
 from compret.types import NearMissSet, UserError
@@ -76,7 +77,7 @@ class RetrievalResult:
         return replace(self, scores=ranking_scores(self.run, self.qrels, graded), recall_stage=stage)
 
     def write(self, folder: Path) -> None:
-        stem = _stem(self.name)
+        stem = file_stem(self.name)
         _write_run(folder / "runs" / f"{stem}.trec", self.run)
         _write_qrels(folder / "qrels" / f"{stem}.trec", self.qrels)
         _write_per_query(folder / "per_query" / f"{stem}.jsonl", self.scores)
@@ -88,7 +89,7 @@ class RetrievalResult:
     def read(cls, folder: Path, name: str, stored: Mapping[str, Any]) -> RetrievalResult:
         about, counts = stored["meta"]["data"][name], stored["meta"]["counts"][name]
         size = (counts["queries"], counts["dropped_queries"], about["ndcg_gain"] == "graded")
-        values, stem, stage = dict(stored["retrieval"][name]), _stem(name), None
+        values, stem, stage = dict(stored["retrieval"][name]), file_stem(name), None
         recalled = values.pop("recall_stage", None)
         if recalled is not None:
             per_query = _read_per_query(folder / "per_query" / f"{stem}.recall_stage.jsonl")
@@ -144,11 +145,11 @@ class NearMissResult:
         data, labels, scores = self.data, map(int, self.data.labels), self.scores_P.tolist()
         columns = zip(data.anchors, data.candidates, labels, data.categories, scores, strict=True)
         rows = (dict(zip(_PAIR, values, strict=True)) for values in columns)
-        _write_jsonl(folder / "scores" / f"{_stem(self.name)}.jsonl", rows)
+        _write_jsonl(folder / "scores" / f"{file_stem(self.name)}.jsonl", rows)
 
     @classmethod
     def read(cls, folder: Path, name: str, stored: Mapping[str, Any]) -> NearMissResult:
-        about, path = stored["meta"]["data"][name], folder / "scores" / f"{_stem(name)}.jsonl"
+        about, path = stored["meta"]["data"][name], folder / "scores" / f"{file_stem(name)}.jsonl"
         rows = _read_jsonl(path)
         with _reading(path):
             anchors, candidates, labels, categories, scores = ([row[column] for row in rows] for column in _PAIR)
@@ -173,7 +174,7 @@ class Results:
 
     def __post_init__(self) -> None:
         """Two names may also differ only in what a file name cannot hold."""
-        stems = Counter(_stem(result.name) for result in self.all)
+        stems = Counter(file_stem(result.name) for result in self.all)
         taken = next((stem for stem, n in stems.items() if n > 1 or stem == "mean"), None)
         if taken is not None:
             raise UserError(f"dataset '{taken}': the name is taken; a test run's datasets need names of their own")
@@ -260,34 +261,6 @@ class Results:
         return cls(meta, retrieval, near_miss)
 
 
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """A path to write to; what stands there when the block ends appears under its real name, whole.
-
-    Folders above it are made; nothing is left where the block fails.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def atomic_write(path: Path) -> Iterator[TextIO]:
-    """A UTF-8 text file that appears under its name when the block ends, whole (see `atomic_path`)."""
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-        yield file
-
-
 def _mean(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Unweighted mean of each metric; None where a row has none, since a mean over fewer would pass for the whole."""
     means: dict[str, Any] = {}
@@ -297,11 +270,6 @@ def _mean(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if all("recall_stage" in row for row in rows):
         means["recall_stage"] = _mean([row["recall_stage"] for row in rows])
     return means
-
-
-def _stem(name: str) -> str:
-    """The name as a file's: cqadupstack/android becomes cqadupstack_android."""
-    return re.sub(r"[/\\]", "_", name)
 
 
 def _write_run(path: Path, run: Run) -> None:

@@ -33,6 +33,7 @@ from compret.nn.pairs import BUDGET, TokenStates, joined, score_all, score_pairs
 from compret.nn.verifiers import PooledCosine, Verifier
 from compret.nn.verifiers.stored import describe
 from compret.tasks.frozen import StateCache
+from compret.tasks.limits import check_least, check_share
 from compret.tasks.optimizer import AdamW, configure
 from compret.tasks.retention import Retention
 from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
@@ -99,6 +100,14 @@ class SimilarityMapVerifier(SuiteRunner):
         disk_budget: int = 8 << 30,
     ) -> None:
         super().__init__()
+        check_share("false_accept_rate", false_accept_rate)
+        for option, value, least in (
+            ("retention", retention, 0.0),
+            ("recall_weight", recall_weight, 0.0),
+            ("budget", budget, 1),
+            ("disk_budget", disk_budget, 0),
+        ):
+            check_least(option, value, least)
         self.verifier = PooledCosine() if verifier is None else verifier
         self.recipe = {
             "verifier": describe(self.verifier),

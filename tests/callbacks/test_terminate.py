@@ -50,9 +50,10 @@ def test_a_run_ends(stage: str, tmp_path: Path) -> None:
     small: dict[str, Any] = {"accelerator": "cpu", "max_steps": 3, "num_sanity_val_steps": 0}
     trainer = Trainer(default_root_dir=tmp_path, callbacks=[Terminate()], **small, **quiet)
     data = [torch.utils.data.DataLoader([0.0])]
-    with ending.listening(is_last=False), pytest.raises(SystemExit) as ended:
+    with ending.listening(is_last=False):
         ending.how = "unwind"
-        getattr(trainer, stage)(told, *(data * 2 if stage == "fit" else data))
+        with pytest.raises(SystemExit) as ended:
+            getattr(trainer, stage)(told, *(data * 2 if stage == "fit" else data))
     assert ended.value.code == 143
     assert told.went_on == (stage == "fit")
     assert trainer.global_step == (stage == "fit")
@@ -135,9 +136,10 @@ def test_there_is_a_checkpoint_before_the_first_step(fit: Run, tmp_path: Path, m
         raise RuntimeError
 
     assert fit("--name", "whole")[0] == 0
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+    with monkeypatch.context() as patch:
         patch.setattr(DualEncoder, "training_step", killed)
-        fit("--name", "none")
+        with pytest.raises(RuntimeError):
+            fit("--name", "none")
     assert fit("--name", "none", "--ckpt_path", "last")[0] == 0
     one, two = (
         tmp_path / "checkpoints" / name / "export/model.safetensors" for name in ("whole/version_0", "none/version_1")
