@@ -28,11 +28,11 @@ from compret.callbacks.finite import FiniteLoss
 from compret.callbacks.monitors import Throughput
 from compret.callbacks.requeue import Requeue, begun_before, mark
 from compret.callbacks.terminate import Terminate
-from compret.configs import FindConfig, GivenFirst
+from compret.config_files import FindConfig, GivenFirst
 from compret.distributed import check_cores, check_launch, disconnect, launch, slurm_job
 from compret.folders import RunFolders, check_name, newest_checkpoint, next_version
 from compret.nn.bf16 import bf16_slowdown
-from compret.options import OneLineParser
+from compret.options import OneLineParser, check_numbers
 from compret.signals import LAUNCHER
 from compret.tasks.stored import READ_SHARDS, stored_model
 from compret.tasks.suites import SuiteRunner
@@ -63,6 +63,7 @@ _CKPT_PATH = (
     "A checkpoint file, the folder of a sharded one, or an export; last or best: that of the newest run of --name. "
     "Its options are the model's where neither the command line nor a config says otherwise."
 )
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _PATIENCE = 3.0
 """Seconds in which a launcher ends all ranks when the first one has failed."""
 TRAINER_DEFAULTS = {"use_distributed_sampler": False, "num_sanity_val_steps": 0, "log_every_n_steps": 10}
@@ -109,17 +110,19 @@ def _told_once(mistake: UserError) -> UserError:
 
 def _users_mistake(error: BaseException | None) -> UserError | None:
     """The mistake behind an error, if there is one: jsonargparse wraps what a class raises when it is built."""
-    while error is not None and not (isinstance(error, UserError | MisconfigurationException) or _is_full_disk(error)):
+    while error is not None and not (isinstance(error, UserError | MisconfigurationException) or _is_refused(error)):
         error = error.__cause__
     if isinstance(error, MisconfigurationException):
         return UserError(" ".join(str(error).split()))
     if isinstance(error, OSError):
-        return UserError(f"{error.filename or 'a file'}: cannot be written ({error.strerror}); make space")
+        name, is_full = str(error.filename or "a file")[:300], error.errno in _FULL
+        told = f"cannot be written ({error.strerror}); make space" if is_full else f"refused ({error.strerror})"
+        return UserError(f"{name}: {told}")
     return error if isinstance(error, UserError) else None
 
 
-def _is_full_disk(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+def _is_refused(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (*_FULL, errno.ENAMETOOLONG, errno.EACCES, errno.EROFS)
 
 
 class SaveConfig(SaveConfigCallback):
@@ -179,6 +182,7 @@ class CompretCLI(LightningCLI):
         if stored is not None:
             self.config[command]["ckpt_path"] = str(path)
             self._take_class(stored)
+        check_numbers(self.config[command])
 
     def _stored(self, parser: LightningArgumentParser, arguments: list[str], path: Path) -> dict[str, Any]:
         """Class and recipe of a checkpoint; a class of the user's is known once his options have been parsed."""
@@ -220,10 +224,6 @@ class CompretCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """The trainer with the run's folders, unless the user gave a logger of his own."""
         options = self._get(self.config_init, "trainer")
-        if (options.get("gradient_clip_val") or 0) < 0:
-            raise UserError(f"--trainer.gradient_clip_val {options.gradient_clip_val}: at least 0, which clips nothing")
-        if self.subcommand == "fit" and self._get(self.config, "checkpoint_every") < 1:
-            raise UserError(f"--checkpoint_every {self._get(self.config, 'checkpoint_every')}: at least 1 step")
         root = Path(options.get("default_root_dir") or ".")
         name = self._get(self.config_init, "name")
         version = self._begun_before(root / "checkpoints" / name) or next_version(root, name)

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from compret.__main__ import main
-from compret.configs import find_config, shipped_configs
+from compret.config_files import find_config, shipped_configs
 
 Run = Callable[..., tuple[int, str]]
 CONFIGS = sorted(shipped_configs()[0].rglob("*.yaml"))

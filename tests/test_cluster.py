@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from compret.configs import shipped_configs
+from compret.config_files import shipped_configs
 from compret.distributed import Job, Launch, check_launch, launch, slurm_job
 from compret.types import UserError
 

@@ -22,7 +22,8 @@ def _seconds(dtype: torch.dtype) -> float:
     """The shortest of a few products, after one that warms up."""
     matrix = torch.ones(_WIDTH, _WIDTH, dtype=dtype)
     torch.mm(matrix, matrix)
-    times, begun = [], time.perf_counter()
+    times: list[float] = []
+    begun = time.perf_counter()
     while not times or time.perf_counter() - begun < _SECONDS:
         start = time.perf_counter()
         torch.mm(matrix, matrix)

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from compret.types import UserError
+
 ATTENTION = "compret"
 """Name under which the attention is registered with transformers."""
 _STEPS = 1 << 16

@@ -7,10 +7,11 @@ import math
 from compret.types import UserError
 
 
-def check_least(option: str, value: float, least: float = 0) -> None:
-    """Refuse a number below `least`, and one that is none or infinite."""
-    if not least <= value < math.inf:
-        raise UserError(f"model.{option} {value}: at least {least:g}, and finite")
+def check_least(least: float, **options: float) -> None:
+    """Refuse numbers below `least`, and such as are none or infinite."""
+    for option, value in options.items():
+        if not least <= value < math.inf:
+            raise UserError(f"model.{option} {value}: at least {least:g}, and finite")
 
 
 def check_share(option: str, value: float) -> None:

@@ -101,13 +101,8 @@ class SimilarityMapVerifier(SuiteRunner):
     ) -> None:
         super().__init__()
         check_share("false_accept_rate", false_accept_rate)
-        for option, value, least in (
-            ("retention", retention, 0.0),
-            ("recall_weight", recall_weight, 0.0),
-            ("budget", budget, 1),
-            ("disk_budget", disk_budget, 0),
-        ):
-            check_least(option, value, least)
+        check_least(0, retention=retention, recall_weight=recall_weight, disk_budget=disk_budget)
+        check_least(1, budget=budget)
         self.verifier = PooledCosine() if verifier is None else verifier
         self.recipe = {
             "verifier": describe(self.verifier),

@@ -70,7 +70,7 @@ def read_config(name: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise UserError(f"--config {name}: not valid YAML ({_where(error)})") from error
     if not isinstance(content, dict):
-        kind = {list: "a list", type(None): "empty"}.get(type(content), f"a {type(content).__name__}")
+        kind = {list: "a list", type(None): "nothing"}.get(type(content), f"a {type(content).__name__}")
         raise UserError(f"--config {name}: holds {kind}; a config is options and their values, as `name: mine`")
     return content
 
