@@ -27,6 +27,7 @@ from compret.callbacks.export import Export
 from compret.callbacks.finite import FiniteLoss
 from compret.callbacks.monitors import Throughput
 from compret.callbacks.requeue import Requeue, begun_before, mark
+from compret.callbacks.resume import Resume
 from compret.callbacks.terminate import Terminate
 from compret.config_files import FindConfig, GivenFirst
 from compret.distributed import check_cores, check_launch, disconnect, launch, slurm_job
@@ -288,7 +289,7 @@ class CompretCLI(LightningCLI):
         if self.subcommand == "fit" and options.get("logger") is not False:
             extra += [LearningRateMonitor("step"), Throughput()]
         if self.subcommand == "fit":
-            extra.append(FiniteLoss())
+            extra += [Resume(), FiniteLoss()]
         if saves:
             self.folders.make(folder)
             mark(folder)
