@@ -131,8 +131,8 @@ def test_an_end_to_end_config_trains_a_frozen_checkpoint_end_to_end(
     compret: Run, stored: dict[str, Path], tiny: Path, triplets: Path, tmp_path: Path
 ) -> None:
     options = (*small(triplets, 4), "--data.weights", "null", "--data.validation", "null")
-    where = ("--model.max_length", 24, "--ckpt_path", stored["frozen"])
-    code, said = compret("fit", "--config", "verifier_cnn_e2e.yaml", *options, *where)
+    fit = ("fit", "--config", "verifier_cnn_e2e.yaml", *options, "--model.max_length", 24)
+    code, said = compret(*fit, "--ckpt_path", stored["frozen"])
     assert code == 0, said
     assert "its optimiser begins anew" in said
     run = tmp_path / "checkpoints" / "verifier_cnn_e2e" / "version_0"
@@ -140,12 +140,12 @@ def test_an_end_to_end_config_trains_a_frozen_checkpoint_end_to_end(
     assert max(float((trained[name] - before[name]).abs().max()) for name in before) > 1e-6
     assert torch.load(run / "last.ckpt", weights_only=True)["global_step"] == 4
 
-    code, said = compret("fit", "--config", "verifier_cnn_e2e.yaml", *options, "--ckpt_path", run / "last.ckpt")
+    code, said = compret(*fit, "--ckpt_path", run / "last.ckpt")
     assert (code, "begins anew" in said) == (0, False)
     assert "of step 4: nothing is left to train; --trainer.max_steps 8 trains as long again" in said
 
 
-END_TO_END = [path for path in sorted(shipped_configs()[-1].glob("*_e2e.yaml"))]
+END_TO_END = sorted(shipped_configs()[-1].glob("*_e2e.yaml"))
 
 
 @pytest.mark.parametrize("config", END_TO_END, ids=lambda path: path.stem)

@@ -1,4 +1,4 @@
-"""Resume: what a fit that goes on from a checkpoint must say, and an optimiser of other parameters, which begins anew."""
+"""Resume: a fit that goes on from a checkpoint says what of it is left out, or that nothing is left to do."""
 
 from __future__ import annotations
 
