@@ -19,7 +19,8 @@ RUN := demo/$(shell date +%Y%m%d-%H%M%S)
 demo: .venv/ready
 	$(BIN)/compret fit --config encoder_baseline.yaml --trainer.default_root_dir $(RUN)
 	$(BIN)/compret fit --config encoder_structneg.yaml --trainer.default_root_dir $(RUN)
-	$(BIN)/compret test --config pydoc.yaml --trainer.default_root_dir $(RUN) --name untouched
+	# at the length that the others were trained at, so that their numbers stand side by side
+	$(BIN)/compret test --config pydoc.yaml --trainer.default_root_dir $(RUN) --name untouched --model.max_length 128
 	for name in baseline structneg; do \
 	  $(BIN)/compret test --config pydoc.yaml --trainer.default_root_dir $(RUN) --name $$name \
 	    --ckpt_path $(RUN)/checkpoints/encoder_$$name/version_0/last.ckpt || exit; \

@@ -69,6 +69,20 @@ def check_launch(devices: int, nodes: int) -> None:
         )
 
 
+def check_cores(processes: int) -> None:
+    """Refuse more processes on this machine's CPU than it has cores: they take turns, and each has a model in memory.
+
+    Raises:
+        UserError: COMPRET_MORE_RANKS is not set to 1.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if processes > cores and os.environ.get("COMPRET_MORE_RANKS") != "1":
+        raise UserError(
+            f"--trainer.devices {processes}: this machine has {cores} CPU cores, and more processes only take turns; "
+            f"give at most {cores}, or set the variable COMPRET_MORE_RANKS=1"
+        )
+
+
 @dataclass(frozen=True)
 class Job:
     """A SLURM job, or one task of a job array."""

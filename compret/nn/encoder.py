@@ -37,6 +37,12 @@ class LoRA:
     targets: str | list[str] = "all-linear"
     """Names of the layers that get an adapter."""
 
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise UserError(f"model.lora.rank {self.rank}: at least 1")
+        if not 0 <= self.dropout < 1:
+            raise UserError(f"model.lora.dropout {self.dropout}: a probability from 0 to below 1")
+
 
 class TextEncoder(nn.Module):
     """Texts to token states and one pooled vector, with the settings of the checkpoint unless they are overridden.
@@ -79,7 +85,7 @@ class TextEncoder(nn.Module):
         self.has_verifier = source.has_verifier
         """The backbone is the export of a verifier, of which this is the encoder alone."""
         self.pooling: Pooling = pooling or source.pooling
-        self.max_length = max_length or source.max_length
+        self.max_length = source.max_length if max_length is None else max_length
         limit = position_limit(source.transformer)
         if not 2 <= self.max_length <= limit:
             raise UserError(f"max_length {self.max_length}: {backbone} takes 2 to {limit} tokens")

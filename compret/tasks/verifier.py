@@ -36,6 +36,7 @@ from compret.nn.pooling import Pooling
 from compret.nn.verifiers import PooledCosine, Verifier
 from compret.nn.verifiers.stored import describe
 from compret.tasks.frozen import StateCache
+from compret.tasks.limits import check_least, check_share
 from compret.tasks.optimizer import AdamW, configure
 from compret.tasks.retention import Retention
 from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
@@ -102,6 +103,9 @@ class SimilarityMapVerifier(SuiteRunner):
         disk_budget: int = 8 << 30,
     ) -> None:
         super().__init__()
+        check_share("false_accept_rate", false_accept_rate)
+        check_least(0, retention=retention, recall_weight=recall_weight, disk_budget=disk_budget)
+        check_least(1, budget=budget)
         self.verifier = PooledCosine() if verifier is None else verifier
         self.recipe = {
             "verifier": describe(self.verifier),
