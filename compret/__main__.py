@@ -53,6 +53,13 @@ def _command(arguments: list[str]) -> int:
             from compret import recipes
 
             return int(getattr(recipes, command)(arguments[1:]))
+        from compret.help import is_asked, show
+
+        if is_asked(arguments):
+            return show(arguments)
+        from compret.precheck import precheck
+
+        precheck(arguments)
         os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
         run = _runner()
         ending.how = "unwind"

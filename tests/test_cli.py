@@ -197,10 +197,13 @@ def bad_inputs(tmp: Path, tiny: Path, beir: Path) -> dict[str, tuple[list[object
         "bad checkpoint": ([*test, "--data.source", beir, "--ckpt_path", "not.ckpt"], "not.ckpt: not a checkpoint"),
         "empty checkpoint": ([*fit, "--ckpt_path", "empty.ckpt"], "empty.ckpt: the file is empty"),
         "checkpoint folder": ([*fit, "--ckpt_path", "nomodel"], "nomodel: a folder without .metadata"),
-        "model as checkpoint": ([*fit, "--ckpt_path", tiny], "a model and no checkpoint; give it as --model.backbone"),
+        "model as checkpoint": (
+            [*fit, "--ckpt_path", tiny],
+            "training cannot go on from it; give last.ckpt",
+        ),
         "no text file": (["predict", *on_tiny(tiny)], "--data.file: must be given"),
         "weights": (
-            [*fit, "--data.weights", "[1,2]", "--data.files", "[a.jsonl]"],
+            [*fit, "--data.weights", "[1,2]", "--data.files", "[column.jsonl]"],
             "data.weights: 2 weights for 1 files",
         ),
         "no option": ([*fit, "--modl.x", 3], "--modl.x: no such option; compret fit --help lists them"),

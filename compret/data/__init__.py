@@ -1,5 +1,6 @@
 """Rows and texts: training triplets, retrieval sets, near-miss pairs, and how they are batched."""
 
+from compret.data.held_out import HeldOut as HeldOut
 from compret.data.suites import NanoBEIR as NanoBEIR
 from compret.data.suites import NearMissPairs as NearMissPairs
 from compret.data.suites import NevIR as NevIR

@@ -1,0 +1,90 @@
+"""Summary: the headline numbers of a test or validation as one table, by data set and category."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from compret.tables import show
+
+_COLUMNS = {
+    "ndcg@10": "nDCG@10",
+    "recall@100": "recall@100",
+    "recall_stage": "recalled nDCG@10",
+    "auroc": "AUROC",
+    "tpr@fpr=0.01": "TPR@FPR=1%",
+    "paired_accuracy": "paired accuracy",
+    "threshold": "threshold",
+    "negative_mean": "near-miss mean",
+}
+_TEXTS = {"queries": 1, "documents": 1, "pairs": 2}
+"""How many texts one of each count is."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the table: a data set, or a category of one."""
+
+    name: str
+    values: Mapping[str, float | None]
+    texts: int = 0
+    seconds: float = 0.0
+
+
+class Summary(Callback):
+    """Shows the table at the end of `compret test` and `compret validate`."""
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.is_global_zero:
+            show(*table(list(lines(_measured(pl_module)))))
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn == "validate" and trainer.is_global_zero:
+            show(*table(list(lines(_measured(pl_module)))))
+
+
+def _measured(module: Any) -> Mapping[str, Any]:
+    """What results.json holds of a run that has just ended."""
+    content: Mapping[str, Any] = module.bench.results({}).to_dict()
+    return content
+
+
+def lines(results: Mapping[str, Any]) -> Iterator[Line]:
+    """A line for each data set and category of what results.json holds, and one for the mean of several sets."""
+    for room in ("retrieval", "nearmiss", "nevir"):
+        for name, values in results.get(room, {}).items():
+            counts = results["meta"]["counts"].get(name, {})
+            texts = sum(number * counts.get(count, 0) for count, number in _TEXTS.items())
+            seconds = sum(results["timing"].get(name, {}).values())
+            if name != "mean" or len(results[room]) > 2:
+                yield Line(name, _numbers(values), texts, seconds)
+            for category, below in values.get("categories", {}).items():
+                yield Line(f"  {category}", _numbers(below))
+
+
+def _numbers(values: Mapping[str, Any]) -> dict[str, float | None]:
+    """The shown values; of the recall stage its nDCG@10."""
+    found = {key: values.get(key) for key in _COLUMNS if key in values}
+    if "recall_stage" in found:
+        found["recall_stage"] = values["recall_stage"].get("ndcg@10")
+    return found
+
+
+def table(rows: Sequence[Line]) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells; a column that no row has a number for is left out."""
+    keys = [key for key in _COLUMNS if any(row.values.get(key) is not None for row in rows)]
+    headings = ["set", *(_COLUMNS[key] for key in keys), "texts", "seconds", "texts/s"]
+    return headings, [[row.name, *(_cell(row.values.get(key)) for key in keys), *_speed(row)] for row in rows]
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _speed(row: Line) -> list[str]:
+    if not row.texts or not row.seconds:
+        return ["", "", ""]
+    return [f"{row.texts:,}", f"{row.seconds:.2f}", f"{row.texts / row.seconds:,.0f}"]
