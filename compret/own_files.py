@@ -37,7 +37,7 @@ def own_split(given: GivenFirst) -> list[str]:
     is_typed = any(name.startswith("data.validation") and name != "data.validation_rows" for name in typed)
     if is_own and not is_typed and any(is_embedded(suite) for suite in options.get("validation") or []):
         share = options.get("holdout") or share_held_out(files)
-        added |= {"holdout": share, "validation": held_out(files, share, options.get("random_negatives", False))}
+        added |= {"holdout": share, "validation": held_out(options.get("random_negatives", False))}
     if added:
         told = f", validation on {added['holdout']:.1%} of them" if "holdout" in added else ""
         log.info("--data.files in place of the config's: weights by rows%s", told)
@@ -70,7 +70,6 @@ def _lines(path: Path) -> int:
         return sum(1 for _ in file)
 
 
-def held_out(files: Sequence[str], share: float, random_negatives: bool = False) -> list[dict[str, Any]]:
+def held_out(random_negatives: bool) -> list[dict[str, Any]]:
     """The suite of the held-out rows, as a config has it; there is none of rows whose negatives are drawn."""
-    options = {"files": list(files), "holdout": share}
-    return [] if random_negatives else [{"class_path": _SUITE, "init_args": options}]
+    return [] if random_negatives else [{"class_path": _SUITE}]

@@ -41,8 +41,9 @@ ALLOWED = {
     "cli": LOWEST
     | {"options", "config_files", "folders", "signals", "distributed", "nn", "data", "tasks", "callbacks"}
     | {"commands", "compat_cli", "mistakes", "own_files", "terminal"},
-    "report": LOWEST | {"metrics"},
+    "report": LOWEST | {"metrics", "run_names"},
     "recipes": LOWEST,
+    "run_names": LOWEST,
     "init": LOWEST | {"own_files", "recipes"},
     "doctor": LOWEST | {"data", "evaluation", "nn", "tables"},
     "__main__": LOWEST | {"cli", "doctor", "help", "init", "precheck", "recipes", "report", "signals"},

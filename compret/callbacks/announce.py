@@ -49,6 +49,8 @@ class Announce(Callback):
 
     def __init__(self, typed: Typed, folder: Path | None) -> None:
         self.typed, self.folder = typed, folder
+        self.first: int | None = None
+        """The step that training began at, if it did."""
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._begin(trainer, pl_module)
@@ -63,7 +65,7 @@ class Announce(Callback):
             self._begin(trainer, pl_module)
 
     def _begin(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.begun, self.first = time.monotonic(), trainer.global_step
+        self.begun, self.first = time.monotonic(), None
         if trainer.is_global_zero:
             log.info(about(trainer, pl_module))
 
@@ -72,6 +74,9 @@ class Announce(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        if self.first is None:
+            log.info("fit: nothing was trained")
             return
         steps, seconds = trainer.global_step - self.first, time.monotonic() - self.begun
         values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items()) if "/" not in name}

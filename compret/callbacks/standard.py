@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, ProgressBar
+from lightning.pytorch.callbacks import LearningRateMonitor, ProgressBar
 
 from compret.callbacks.announce import Announce, Typed
 from compret.callbacks.calibrate import Calibrate
-from compret.callbacks.checkpoint import LastCheckpoint
+from compret.callbacks.checkpoint import BestCheckpoint, LastCheckpoint
 from compret.callbacks.export import Export
 from compret.callbacks.finite import FiniteLoss
 from compret.callbacks.monitors import Throughput
@@ -66,4 +66,4 @@ def _of_a_fit(wanted: Wanted) -> Iterable[Callback]:
         yield Requeue(folder / "last.ckpt")
     yield from (Calibrate(), Export(folder / "export"), LastCheckpoint(folder, wanted.every))
     if wanted.has_suites:
-        yield ModelCheckpoint(folder, filename="best", monitor="val_score", mode="max", enable_version_counter=False)
+        yield BestCheckpoint(folder)
