@@ -22,6 +22,9 @@ from compret.types import ContrastSet, EvaluationSet, Kind, NearMissSet, Retriev
 class Suite(LightningDataModule):
     """A benchmark of named datasets; `compret test` and `compret validate` run all of them."""
 
+    holds: type | None = None
+    """What its datasets are, where that is known before they are read."""
+
     @abstractmethod
     def names(self) -> list[str]:
         """What the datasets are called, in order."""
@@ -93,6 +96,8 @@ class NearMissPairs(Suite):
         drop_containing: pairs whose candidate contains one of these texts are left out and counted (the paper's test
             drops three placeholders).
     """
+
+    holds = NearMissSet
 
     def __init__(
         self,

@@ -49,7 +49,7 @@ def edit_word_scores(
 
 
 def linked(anchors: Sequence[str], candidates: Sequence[str]) -> tuple[int, Labels]:
-    """The number of groups of pairs that share texts, directly or by other pairs, and the group of each pair, `(P,)`."""
+    """The number of groups of pairs that share texts, also by way of others, and the group of each pair, `(P,)`."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from compret.data.records import fingerprint, read_records
 from compret.types import NearMissSet, UserError
@@ -48,8 +48,11 @@ _OTHER = (
     ("same_close", "other_free"),
     ("other_close", "same_free"),
 )
-"""Pairs of like overlap and direction on both sides: one close, three from a close text to a free one. Of the ten pairs of five texts the two that would tilt it
-are left out, (same_close, other_close) and (same_free, other_free): they nearly match, and no paraphrases match so."""
+"""Pairs of like overlap and direction on both sides: one close, three from a close text to a free one.
+
+Of the ten pairs of five texts the two that would tilt it are left out, (same_close, other_close) and (same_free,
+other_free): they nearly match, and no paraphrases match so.
+"""
 _TRIPLETS = (
     ("anchor", "same_close", "other_close"),
     ("same_free", "anchor", "other_free"),
@@ -96,7 +99,7 @@ def near_miss_set(source: str) -> NearMissSet:
     Raises:
         UserError: there is no such split.
     """
-    items = read_items(_split(source, get_args(Split)))
+    items = read_items(cast(Split, _split(source, get_args(Split))))
     rows = list(labelled_pairs(items))
     columns = ([row[name] for row in rows] for name in ("anchor", "candidate", "label", "category"))
     facts = {"source": source, "items": len(items), "fingerprint": items_fingerprint(items)}
@@ -123,8 +126,8 @@ def items_fingerprint(items: Sequence[Item]) -> str:
     return fingerprint(text for item in items for text in astuple(item))
 
 
-def _split(source: str, known: Sequence[str]) -> Split:
+def _split(source: str, known: Sequence[str]) -> str:
     name = source.removeprefix(PREFIX)
     if name not in known:
         raise UserError(f"{source}: here MinimalPairs has {', '.join(PREFIX + split for split in known)}")
-    return name  # type: ignore[return-value]
+    return name
