@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from compret.data import minimal_pairs
 from compret.data.fields import category_field, label_field, text_field
 from compret.data.records import fingerprint, local_path, read_records
 from compret.types import NearMissSet, UserError
@@ -35,13 +36,15 @@ class PairFilter:
 
 
 def load_near_misses(source: str, keep: PairFilter = PairFilter()) -> NearMissSet:
-    """Read one set; it is named by its file's stem. `pydoc:nearmiss` and `pydoc:nearmiss_validation` are embedded.
+    """Read one set; it is named by its file's stem. `minimal_pairs:test` and its other splits are embedded.
 
     Rows of sentence1, sentence2 and no label are near-misses all, as in the paper's test.
 
     Raises:
         UserError: a file, a column or a label is missing or wrong; the message names file and line.
     """
+    if source.startswith(minimal_pairs.PREFIX):
+        return minimal_pairs.near_miss_set(source)
     path, origin = _embedded(source) if source.startswith("pydoc:") else (local_path(source), {})
     pairs, counts = _kept(path, keep)
     if not pairs:
@@ -50,6 +53,13 @@ def load_near_misses(source: str, keep: PairFilter = PairFilter()) -> NearMissSe
     anchors, candidates, labels, categories = map(list, zip(*pairs, strict=True))
     print_of = fingerprint([*anchors, *candidates, *map(str, labels), *categories])
     return NearMissSet(path.stem, anchors, candidates, labels, categories, print_of, origin=origin, counts=counts)
+
+
+def near_miss_name(source: str) -> str:
+    """What a set is called in results: its file's stem, or the name of the embedded data."""
+    if source.startswith(minimal_pairs.PREFIX):
+        return minimal_pairs.NAME
+    return source.partition(":")[2] if source.startswith("pydoc:") else Path(source).stem
 
 
 def _kept(path: Path, keep: PairFilter) -> tuple[list[Pair], dict[str, int]]:

@@ -12,7 +12,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from compret.data.names import check_names
-from compret.data.nearmiss import PairFilter, joined, load_near_misses
+from compret.data.nearmiss import PairFilter, joined, load_near_misses, near_miss_name
 from compret.data.nevir import load_nevir
 from compret.data.records import local_path
 from compret.data.retrieval import Source, find_sources, load_retrieval_set
@@ -21,6 +21,9 @@ from compret.types import ContrastSet, EvaluationSet, Kind, NearMissSet, Retriev
 
 class Suite(LightningDataModule):
     """A benchmark of named datasets; `compret test` and `compret validate` run all of them."""
+
+    holds: type | None = None
+    """What its datasets are, where that is known before they are read."""
 
     @abstractmethod
     def names(self) -> list[str]:
@@ -87,12 +90,14 @@ class NearMissPairs(Suite):
     """Near-miss files, each a set named by its file's stem.
 
     Args:
-        files: files of anchor, candidate, label, category; `pydoc:nearmiss` is the embedded one.
+        files: files of anchor, candidate, label, category; `minimal_pairs:test` is the embedded one, MinimalPairs.
         validation_files: pairs on which the best-F1 threshold is chosen; f1 and threshold are null without them.
         min_candidate_length: characters; pairs of shorter candidates are left out and counted (21 in the paper's test).
         drop_containing: pairs whose candidate contains one of these texts are left out and counted (the paper's test
             drops three placeholders).
     """
+
+    holds = NearMissSet
 
     def __init__(
         self,
@@ -102,8 +107,8 @@ class NearMissPairs(Suite):
         drop_containing: list[str] | None = None,
     ) -> None:
         super().__init__()
-        self.files = ["pydoc:nearmiss"] if files is None else files
-        embedded = ["pydoc:nearmiss_validation"] if files is None else []
+        self.files = ["minimal_pairs:test"] if files is None else files
+        embedded = ["minimal_pairs:validation"] if files is None else []
         self.validation_files = embedded if validation_files is None else validation_files
         self.keep = PairFilter(min_candidate_length, tuple(drop_containing or ()))
         if not self.files:
@@ -114,7 +119,7 @@ class NearMissPairs(Suite):
             raise UserError("data.validation_files: a threshold may not be chosen on a test file")
 
     def names(self) -> list[str]:
-        return [file.partition(":")[2] if file.startswith("pydoc:") else Path(file).stem for file in self.files]
+        return [near_miss_name(file) for file in self.files]
 
     def load(self, index: int) -> NearMissSet:
         """Read a file and the validation files.

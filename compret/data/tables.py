@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from compret.data import minimal_pairs
 from compret.data.arrow import Texts, held
 from compret.data.fields import category_field, optional_text, text_field
 from compret.data.records import fingerprint
@@ -29,10 +31,10 @@ def load_triplets(source: str) -> Dataset:
     """Rows with the columns anchor, positive and, where the source has them, negative and category.
 
     Args:
-        source: a file (CSV, TSV, JSON lines, Parquet), `pydoc:retrieval` or `pydoc:structneg` for the embedded data, a
-            folder of such files or one saved by `datasets`, or a hub id (`owner/name:split`,
-            `owner/name@revision:split`). `reworded:` before any of them makes triplets whose positives are reworded by
-            rule.
+        source: a file (CSV, TSV, JSON lines, Parquet), `pydoc:retrieval`, `minimal_pairs:train` or
+            `minimal_pairs:identity` for the embedded data, a folder of such files or one saved by `datasets`, or a hub
+            id (`owner/name:split`, `owner/name@revision:split`). `reworded:` before any of them makes triplets whose
+            positives are reworded by rule.
             Rows of sentence1, sentence2 are identity rows: sentence1 is the anchor and the positive, sentence2 the
             negative, as the paper reads them. The hub's query and answer are read as anchor and positive.
 
@@ -42,6 +44,9 @@ def load_triplets(source: str) -> Dataset:
     if source.startswith(PREFIX):
         inner = source.removeprefix(PREFIX)
         return reworded(load_triplets(inner), inner)
+    if source.startswith(minimal_pairs.PREFIX):
+        rows = [tuple(row[column] for column in COLUMNS) for row in minimal_pairs.training_rows(source)]
+        return held(fingerprint([_code(), *itertools.chain(*rows)]), COLUMNS, iter(rows))
     opened = open_rows(str(_pydoc_file(source)) if source.startswith("pydoc:") else source)
     _, first = next(opened.records(), ("", None))
     if first is None:
