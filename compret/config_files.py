@@ -13,6 +13,7 @@ from compret.types import UserError
 
 _BYTES, _NODES, _DEEPEST = 1 << 20, 100_000, 50
 """The largest config: its file, its values with every alias written out, and its levels."""
+_CLASSES = ("model", "data")
 _SWITCHES = ("print_config", "help", "h")
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -120,7 +121,8 @@ class GivenFirst:
         """Configs and what is typed as one; the later wins. Options of a class stand beside its `class_path`."""
         merged: dict[str, Any] = {}
         for part in (*(as_tree(content) for _, content in self.contents), self.typed_tree()):
-            _merge(merged, part)
+            named = {key: {"class_path": part[key]} for key in _CLASSES if isinstance(part.get(key), str)}
+            _merge(merged, {**part, **named})
         return merged
 
     def _last(self, option: str) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from compret.results_file import ResultsFile, read_results_file, stem
+from compret.run_names import find_results, run_name
 
 COLUMNS = {"retrieval nDCG@10": ("retrieval", "ndcg@10"), "near-miss AUROC": ("near_miss", "auroc")}
 _MODEL = ("backbone", "revision", "checkpoint", "verifier", "special_tokens")
@@ -42,15 +43,17 @@ class Run:
 
 
 def read_run(text: str) -> Run:
-    """Read one run's headline numbers from `NAME=PATH,PATH`; the name is the folder's if none is given.
+    """Read one run's headline numbers from `NAME=PATH,PATH`; if no name is given, it is the run's own.
+
+    A path is a results.json, its folder, or logs/NAME for the newest version there.
 
     Raises:
         UserError: no results.json there, or it is not one of compret's.
     """
     name, _, given = text.rpartition("=")
-    paths = [Path(part) for part in given.split(",")]
+    paths = [find_results(Path(part)) for part in given.split(",")]
     stored = [read_results_file(path) for path in paths]
-    name, notes = name or paths[0].name, [*_other_models(stored)]
+    name, notes = name or run_name(paths[0]), [*_other_models(stored)]
     columns = tuple(_column(stored, title, *place, notes) for title, place in COLUMNS.items())
     return Run(name, columns, tuple(f"{name}: {note}" for note in notes))
 
