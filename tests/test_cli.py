@@ -99,7 +99,7 @@ def test_fit_test_predict_and_report_from_one_folder(
     assert code == 0, said
     results = json.loads((tmp_path / "logs" / "nanobeir" / "version_0" / "results.json").read_text())
     assert set(results["retrieval"]) == {"zoo", "park", "mean"}
-    assert results["meta"]["counts"]["zoo"]["empty_documents"] == 1
+    assert results["meta"]["counts"]["zoo"]["dropped_empty_documents"] == 1
     assert results["meta"]["max_length"] == 32
     assert results["meta"]["checkpoint"].endswith("last.ckpt")
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "compret"
-LOWEST = {"types"}
+LOWEST = {"types", "files", "results_file"}
 ALLOWED = {
     "types": set(),
+    "files": {"types"},
+    "results_file": {"types", "files"},
     "distributed": LOWEST,
     "nn": LOWEST | {"distributed"},
     "losses": LOWEST | {"distributed"},
@@ -20,7 +22,7 @@ ALLOWED = {
     "data": LOWEST | {"distributed", "nn", "metrics"},
     "evaluation": LOWEST | {"distributed", "nn", "metrics", "data"},
     "tasks": LOWEST | {"distributed", "nn", "losses", "metrics", "data", "evaluation"},
-    "callbacks": LOWEST | {"distributed", "evaluation", "tasks"},
+    "callbacks": LOWEST | {"distributed", "metrics", "data", "evaluation", "tasks"},
     "options": LOWEST,
     "cli": LOWEST | {"options", "distributed", "nn", "data", "tasks", "callbacks"},
     "report": LOWEST | {"metrics"},

@@ -146,18 +146,32 @@ def verifier_scores(
     """
     both, pairs = [*anchors, *candidates], len(anchors)
     texts = encode_tokens(encoder, both, "query", special_tokens, progress)
-    rows = np.stack([texts.rows_N[:pairs], texts.rows_N[pairs:]], axis=1)
-    lengths = np.array(texts.states.lengths)[rows]
-    order = np.lexsort((lengths[:, 0], lengths.prod(1)))
-    blocks = [order[start : start + _PAIRS] for start in range(0, pairs, _PAIRS)]
-    mine = [torch.zeros(0, device=encoder.device)]
-    for block in dealt(blocks):
-        mine.append(score_pairs(verifier, texts.states, texts.states, rows[block].tolist(), encoder.device))
-    where, scores = gather_dealt(torch.cat(mine), blocks)
-    scores_P = torch.empty_like(scores).index_copy(0, torch.from_numpy(where).to(scores.device), scores)
+    numbers = np.arange(pairs)
+    scores_P = paired_scores(verifier, texts, texts, np.stack([numbers, numbers + pairs], axis=1), encoder.device)
     if recall.weight:
         scores_P += recall.weight * pair_cosines(
             recall.vectors(both, "query", texts, progress and f"{progress}, recall")
         )
     counts = {"pairs": pairs, "empty_texts": texts.vectors.empty, "truncated_texts": texts.vectors.truncated}
     return scores_P.double().cpu().numpy(), counts
+
+
+@torch.inference_mode()
+def paired_scores(
+    verifier: Verifier, left: TokenIndex, right: TokenIndex, pairs_P2: NDArray[np.int64], device: torch.device
+) -> torch.Tensor:
+    """The verifier's score of each pair, `(P,)`; ranks share the blocks of pairs.
+
+    Args:
+        pairs_P2: a text of the left index and one of the right, by their numbers.
+    """
+    sides = ((left, pairs_P2[:, 0]), (right, pairs_P2[:, 1]))
+    rows_P2 = np.stack([index.rows_N[texts] for index, texts in sides], axis=1)
+    lengths_P2 = np.stack([np.array(index.states.lengths)[index.rows_N[texts]] for index, texts in sides], axis=1)
+    order = np.lexsort((lengths_P2[:, 0], lengths_P2.prod(1)))
+    blocks = [order[start : start + _PAIRS] for start in range(0, len(order), _PAIRS)]
+    mine = [torch.zeros(0, device=device)]
+    for block in dealt(blocks):
+        mine.append(score_pairs(verifier, left.states, right.states, rows_P2[block].tolist(), device))
+    where, scores_P = gather_dealt(torch.cat(mine), blocks)
+    return torch.empty_like(scores_P).index_copy(0, torch.from_numpy(where).to(scores_P.device), scores_P)

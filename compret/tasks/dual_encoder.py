@@ -16,7 +16,7 @@ from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
 from compret.nn.encoder import LoRA, TextEncoder
 from compret.tasks.optimizer import AdamW, configure
 from compret.tasks.suites import SuiteRunner
-from compret.types import NearMissSet, RetrievalSet, TripletBatch
+from compret.types import EvaluationSet, TripletBatch
 
 
 class DualEncoder(SuiteRunner):
@@ -89,9 +89,7 @@ class DualEncoder(SuiteRunner):
         self.log("train_loss", loss.detach(), prog_bar=True, batch_size=len(batch))
         return loss
 
-    def validation_step(
-        self, batch: TripletBatch | RetrievalSet | NearMissSet, batch_idx: int, dataloader_idx: int = 0
-    ) -> None:
+    def validation_step(self, batch: TripletBatch | EvaluationSet, batch_idx: int, dataloader_idx: int = 0) -> None:
         if isinstance(batch, TripletBatch):
             loss = self.contrast(batch)
             self.log("val_loss", loss, batch_size=len(batch), sync_dist=True, add_dataloader_idx=False, prog_bar=True)

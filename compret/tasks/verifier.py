@@ -36,7 +36,7 @@ from compret.tasks.frozen import StateCache
 from compret.tasks.optimizer import AdamW, configure
 from compret.tasks.retention import Retention
 from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
-from compret.types import NearMissSet, PairScores, RetrievalSet, TokenBatch, TripletBatch, UserError
+from compret.types import EvaluationSet, NearMissSet, PairScores, TokenBatch, TripletBatch, UserError
 
 log = logging.getLogger(__name__)
 
@@ -166,9 +166,7 @@ class SimilarityMapVerifier(SuiteRunner):
             self.log("train_retention", retained.detach(), batch_size=len(batch))
         return loss + retained
 
-    def validation_step(
-        self, batch: TripletBatch | RetrievalSet | NearMissSet, batch_idx: int, dataloader_idx: int = 0
-    ) -> None:
+    def validation_step(self, batch: TripletBatch | EvaluationSet, batch_idx: int, dataloader_idx: int = 0) -> None:
         if isinstance(batch, TripletBatch):
             loss, _ = self.losses(batch)
             self.log("val_loss", loss, batch_size=len(batch), sync_dist=True, add_dataloader_idx=False, prog_bar=True)
