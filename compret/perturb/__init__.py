@@ -1,1 +1,1 @@
-"""Near-misses and paraphrases from anyone's text: a parse, one rule a category, inflection. Needs the extra `perturb`."""
+"""Near-misses and paraphrases from anyone's text, by rules over a parse; they need the extra `perturb`."""

@@ -2,50 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
 
+from compret.perturb.edit import exchanged
 from compret.perturb.tables import listed
 from compret.perturb.types import Range, Span, Token
 
-
 OBJECT = {"i": "me", "he": "him", "she": "her", "we": "us", "they": "them", "it": "it", "you": "you"}
-SUBJECT = {form: base for base, form in OBJECT.items()}
-THIRD = frozenset("he she it they him her them his its their hers theirs himself herself itself themselves".split())
-_UNSURE = frozenset(
-    "number lot majority variety couple series species pair none half rest range group set total team family "
-    "percent percentage part minority dozen pairs crew staff police data media".split()
-)
+FINITE = ("VBD", "VBZ", "VBP")
+_LONGEST = 10
 
 
 @lru_cache(maxsize=1 << 14)
-def inflect(lemma: str, tag: str) -> str | None:
-    """A form by Penn tag; None where there is none."""
+def inflected(base: str, tag: str) -> tuple[str, ...]:
+    """The forms of a word by Penn tag, the usual one first; none where there is none."""
     from lemminflect import getInflection
 
-    forms = getInflection(lemma, tag)
-    return str(forms[0]) if forms else None
-
-
-@lru_cache(maxsize=1 << 14)
-def _is_form(word: str, base: str, tag: str) -> bool:
-    from lemminflect import getInflection
-
-    return not tag.startswith("V") or base in ("be", "have", "do") or word in getInflection(base, tag)
-
-
-def is_sure(verb: Token) -> bool:
-    """Whether a verb's form is the one that its tag says: a guard against words that were tagged wrong."""
-    return _is_form(verb.lower_, lemma(verb), verb.tag_)
+    return tuple(getInflection(base, tag))
 
 
 @lru_cache(maxsize=1 << 14)
 def _lemma(word: str, kind: str) -> str:
     from lemminflect import getLemma
 
-    found = getLemma(word, kind)
-    return str(found[0]) if found else word
+    return str((*getLemma(word, kind), word)[0])
 
 
 def lemma(token: Token) -> str:
@@ -54,59 +35,72 @@ def lemma(token: Token) -> str:
     return _lemma(word, token.pos_ if token.pos_ in ("NOUN", "VERB", "AUX", "ADJ", "ADV") else "NOUN")
 
 
-def finite(base: str, past: bool, plural: bool) -> str | None:
-    """The form of a verb for a subject of the third person."""
-    if base == "be":
-        return ("is", "are", "was", "were")[2 * past + plural]
-    return inflect(base, "VBD" if past else "VBP" if plural else "VBZ")
+def inflect(base: str, tag: str, many: bool = False) -> str | None:
+    """One form of a verb; `many` is the number of its subject, in the third person."""
+    if base == "be" and tag in FINITE:
+        return ("is", "are", "was", "were")[2 * (tag == "VBD") + many]
+    return next(iter(inflected(base, {True: "VBP", False: "VBZ"}[many] if tag in ("VBZ", "VBP") else tag)), None)
 
 
-@dataclass(frozen=True)
+def is_sure(verb: Token) -> bool:
+    """Whether a verb's form is the one that its tag says: a guard against words that were tagged wrong."""
+    base = lemma(verb)
+    return not verb.tag_.startswith("V") or base in ("be", "have", "do") or verb.lower_ in inflected(base, verb.tag_)
+
+
 class Clause:
-    """A verb with its subject, auxiliaries in order, object and negation."""
+    """What hangs on a verb: subject and object (None where there are none or several), auxiliaries, negation."""
 
-    verb: Token
-    subject: Token | None
-    auxiliaries: Sequence[Token]
-    object: Token | None
-    negation: Token | None
-    passive: bool
+    def __init__(self, verb: Token) -> None:
+        self.verb, self.base, self.children = verb, lemma(verb), list(verb.children)
+        self.subject, self.object = self._one("nsubj", "nsubjpass"), self._one("dobj")
+        self.auxiliaries = [t for t in self.children if t.dep_ in ("aux", "auxpass") and t.i < verb.i]
+        self.finite: Token = (*self.auxiliaries, verb)[0]
+        self.passive, self.negated = self.has("auxpass", "nsubjpass"), self.has("neg")
 
-    @property
-    def finite(self) -> Token:
-        return self.auxiliaries[0] if self.auxiliaries else self.verb
-
-    @property
-    def particle(self) -> Token | None:
-        return next((child for child in self.verb.rights if child.dep_ == "prt"), None)
-
-    @property
-    def end(self) -> int:
-        """Behind the verb and its particle."""
-        return (self.particle or self.verb).i + 1
-
-
-def clause(verb: Token) -> Clause:
-    """What hangs on a verb."""
-    children = list(verb.children)
-
-    def one(*deps: str) -> Token | None:
-        found = [child for child in children if child.dep_ in deps]
+    def _one(self, *deps: str) -> Token | None:
+        found = [t for t in self.children if t.dep_ in deps]
         return found[0] if len(found) == 1 else None
 
-    auxiliaries = [child for child in children if child.dep_ in ("aux", "auxpass") and child.i < verb.i]
-    passive = any(child.dep_ in ("auxpass", "nsubjpass") for child in children)
-    return Clause(verb, one("nsubj", "nsubjpass"), auxiliaries, one("dobj"), one("neg"), passive)
+    def has(self, *deps: str) -> bool:
+        """Whether a child of the verb is one of these."""
+        return any(t.dep_ in deps for t in self.children)
+
+    @cached_property
+    def has_subject(self) -> bool:
+        return any(t.dep_ in ("nsubj", "nsubjpass", "expl", "csubj") and t.i < self.verb.i for t in self.children)
+
+    @cached_property
+    def hangs(self) -> bool:
+        """Whether something means the subject without naming it: another verb, `losing it`, `by losing it`."""
+        verbs = any(t.dep_ in ("conj", "advcl") and not Clause(t).has_subject for t in self.children)
+        return verbs or any(t.dep_ == "pcomp" for p in self.children for t in p.children)
+
+    def behind(self, *prepositions: str) -> list[Token]:
+        """The nouns after the prepositions behind the verb."""
+        found = [p for p in self.children if p.i > self.verb.i and p.lower_ in prepositions]
+        return [t for p in found for t in p.children if t.dep_ == "pobj"]
+
+    def agreeing(self, many: bool) -> str | None:
+        """The finite word for another subject; None where that is not sure."""
+        tag, base = str(self.finite.tag_), lemma(self.finite)
+        if tag == "MD" or (tag == "VBD" and base != "be"):
+            return str(self.finite.text)
+        return inflect(base, tag, many) if tag in FINITE and self.finite.text[0].isalpha() else None
 
 
-def agreeing(c: Clause, many: bool) -> str | None:
-    """The clause's finite word for another subject; None where that is not sure."""
-    word = c.finite
-    if word.tag_ == "MD" or (word.tag_ == "VBD" and lemma(word) != "be"):
-        return word.text
-    if word.tag_ not in ("VBZ", "VBP", "VBD") or word.text.startswith(("'", "’")):
+def turned(
+    sent: Span, c: Clause, other: Token | None, new: Mapping[int, str | None] | None = None, before: str = ""
+) -> str | None:
+    """Subject and another phrase in each other's place, words put in and before the subject; the verb agrees."""
+    if c.subject is None or other is None or not (is_plain(c.subject) and is_plain(other)):
         return None
-    return finite(lemma(word), word.tag_ == "VBD", many)
+    behind = sent.doc[min(phrase(other)[1], sent.end - 1)]
+    many = None if behind.tag_ == "CC" else is_plural(other)
+    words = None if many is None else {c.finite.i: c.agreeing(many), **(new or {})}
+    if words is None or any(word is None for word in words.values()):
+        return None
+    return exchanged(sent, phrase(c.subject), phrase(other), words, before)  # type: ignore[arg-type]
 
 
 def is_agent(head: Token) -> bool:
@@ -114,21 +108,12 @@ def is_agent(head: Token) -> bool:
     return head.pos_ == "PROPN" or bool({head.lower_, lemma(head)} & listed("agent"))
 
 
-def has_quotes(sent: Span) -> bool:
-    """Whether a sentence quotes: what stands in quotes is not to be moved."""
-    return any(token.is_quote for token in sent)
-
-
 def is_plural(head: Token) -> bool | None:
     """The number of a noun phrase; None where the words alone do not tell."""
-    conjuncts = [t for t in head.children if t.dep_ == "conj"]
-    if conjuncts:
+    numbers = {"NN": head.lower_ == "police", "NNP": False, "NNS": True, "NNPS": True, "PRP": head.lower_ == "they"}
+    if any(t.dep_ == "conj" for t in head.children):
         return True if all(t.lower_ == "and" for t in head.children if t.dep_ == "cc") else None
-    if head.lower_ in _UNSURE or head.lower_ in ("i", "me", "you", "us", "we"):
-        return None
-    if head.tag_ == "PRP":
-        return head.lower_ in ("they", "them")
-    return {"NN": False, "NNP": False, "NNS": True, "NNPS": True}.get(head.tag_)
+    return None if head.lower_ in listed("unsure") else numbers.get(head.tag_)
 
 
 def phrase(head: Token) -> Range:
@@ -137,40 +122,32 @@ def phrase(head: Token) -> Range:
     return head.left_edge.i, end - 1 if head.doc[end - 1].is_punct else end
 
 
-def is_plain(head: Token | None, longest: int = 10) -> bool:
+def is_plain(head: Token | None) -> bool:
     """Whether a noun phrase is short and holds no mark, clause or pronoun: one that can be moved as a whole."""
-    if head is None or head.pos_ not in ("NOUN", "PROPN") or head.tag_ == "PRP":
+    if head is None or head.pos_ not in ("NOUN", "PROPN"):
         return False
-    start, end = phrase(head)
-    words = head.doc[start:end]
-    return len(words) <= longest and not any(
-        word.is_punct or word.tag_ in ("WDT", "WP", "WRB", "PRP", "PRP$", "EX", "VBD", "VBZ", "VBP", "MD", "-LRB-")
-        or word.dep_ in ("relcl", "appos", "acl", "advcl", "ccomp", "neg", "parataxis", "dep") for word in words
-    )
+    words = head.doc[slice(*phrase(head))]
+    held = any(t.is_punct or t.tag_ in listed("held tag") or t.dep_ in listed("held dep") for t in words)
+    return len(words) <= _LONGEST and not held
 
 
 def asks(sent: Span) -> bool:
     """Whether a sentence is a question, with its mark or without."""
-    if sent[-1].text == "?" or any(t.text == "?" for t in sent[-3:]):
-        return True
-    first, main = sent[0], clause(sent.root)
-    inverted = main.subject is not None and main.finite.i < main.subject.i and main.finite.i == sent.start
-    return inverted or (first.tag_ in ("WP", "WP$", "WRB", "WDT") and not _in_subordinate(first, sent.root))
+    first, root = sent[0], sent.root
+    inner = any(t.dep_ in ("advcl", "csubj", "csubjpass") for t in (first, *first.ancestors) if t != root)
+    return any(t.text == "?" for t in sent[-3:]) or (first.tag_.startswith("W") and not inner) or _inverted(sent)
 
 
 def asks_yes_or_no(sent: Span) -> bool:
     """Whether a question begins with its verb."""
-    main = clause(sent.root)
-    return asks(sent) and main.finite.i == sent.start
+    return asks(sent) and Clause(sent.root).finite.i == sent.start
 
 
-def _in_subordinate(token: Token, root: Token) -> bool:
-    return any(t.dep_ in ("advcl", "csubj", "csubjpass") for t in (token, *token.ancestors) if t != root)
+def _inverted(sent: Span) -> bool:
+    c = Clause(sent.root)
+    return c.subject is not None and sent.start == c.finite.i < c.subject.i
 
 
-def final(sent: Span) -> int:
-    """The index behind the sentence's last word, before the marks that end it."""
-    end = sent.end
-    while end > sent.start and (sent.doc[end - 1].is_punct or sent.doc[end - 1].is_space):
-        end -= 1
-    return end
+def has_quotes(sent: Span) -> bool:
+    """Whether a sentence quotes: what stands in quotes is not to be moved."""
+    return any(token.is_quote for token in sent)

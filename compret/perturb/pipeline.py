@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,9 +35,22 @@ def load_pipeline() -> Language:
     folder = _folder()
     if not folder.is_dir() or digest(folder) != PIPELINE_SHA256:
         raise UserError(f"{folder}: not the files of {PACKAGE} {VERSION} (SHA-256); install it again: {_INSTALL}")
-    import spacy
-
+    with _no_torch():
+        import spacy
     return spacy.load(folder, exclude=["ner", "lemmatizer", "senter"])
+
+
+@contextmanager
+def _no_torch() -> Iterator[None]:
+    """spaCy imports torch where it is installed, for seconds, though this pipeline has no use for it."""
+    hidden = "torch" not in sys.modules
+    if hidden:
+        sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules["torch"]
 
 
 def digest(folder: Path) -> str:

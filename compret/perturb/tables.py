@@ -10,18 +10,18 @@ from functools import cache
 from importlib.resources import files
 
 from compret.perturb.edit import arranged
-from compret.perturb.types import Range, Span
+from compret.perturb.types import Edits, Random, Range, Span
 
 _AROUND = 3
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A line: the words, what stands in their place, and where that may be done."""
+    """A line: the words, what stands in their place (or their class), and where that may be done."""
 
     words: tuple[str, ...]
     other: str
-    tags: re.Pattern[str]
+    tag: re.Pattern[str]
     """The Penn tag of the first word."""
     need: re.Pattern[str]
     """Found in the three words before, `_` and the three words behind, in lower case."""
@@ -32,25 +32,24 @@ class Entry:
 def table(name: str) -> Mapping[str, Sequence[Entry]]:
     """The entries of a table by their first word."""
     text = files("compret.perturb").joinpath("tables.tsv").read_text(encoding="utf-8")
-    rows = [line.split("\t") for line in text.splitlines() if line and not line.startswith("#")]
+    rows = [line.split("\t") for line in text.splitlines() if line.startswith(name + "\t")]
     found = defaultdict(list)
-    for _, words, other, tags, need, unless in (row + [""] * (6 - len(row)) for row in rows if row[0] == name):
-        patterns = re.compile(rf"(?:{tags or '.+'})$"), re.compile(rf"\b(?:{need})" if need else ""), re.compile(unless or r"(?!)")
-        found[words.split()[0]].append(Entry(tuple(words.split()), other, *patterns))
+    for _, words, other, tag, need, unless in (row + [""] * (6 - len(row)) for row in rows):
+        patterns = rf"(?:{tag or '.+'})$", rf"(?<!\w)(?:{need})" if need else "", rf"(?<!\w)(?:{unless or '(?!)'})"
+        found[words.split()[0]].append(Entry(tuple(words.split()), other, *map(re.compile, patterns)))
     return found
-
-
-@cache
-def listed(name: str) -> frozenset[str]:
-    """The words of a table that is a list."""
-    entries = [entry for group in table(name).values() for entry in group]
-    return frozenset(word for entry in entries for word in entry.words)
 
 
 @cache
 def classes(name: str) -> Mapping[str, str]:
     """Word -> class, in a table of words in classes."""
     return {word: entry.other for group in table(name).values() for entry in group for word in entry.words}
+
+
+@cache
+def listed(name: str) -> frozenset[str]:
+    """The words of a table that is a list."""
+    return frozenset(classes(name))
 
 
 def flips(sent: Span, name: str) -> Iterator[tuple[Range, str]]:
@@ -60,9 +59,13 @@ def flips(sent: Span, name: str) -> Iterator[tuple[Range, str]]:
         for entry in table(name).get(word, ()):
             end = i + len(entry.words)
             around = " ".join([*lower[max(0, i - _AROUND) : i], "_", *lower[end : end + _AROUND]])
-            fits = tuple(lower[i:end]) == entry.words and entry.tags.match(sent[i].tag_)
+            fits = tuple(lower[i:end]) == entry.words and entry.tag.match(sent[i].tag_)
             if fits and entry.need.search(around) and not entry.unless.search(around):
-                yield (sent[i].i, sent[i].i + len(entry.words)), _cased(sent[i].text, entry.other)
+                capital = sent[i].text[0].isupper()
+                yield (
+                    (sent[i].i, sent[i].i + end - i),
+                    entry.other[0].upper() + entry.other[1:] if capital else entry.other,
+                )
 
 
 def flipped(sent: Span, name: str) -> Iterator[str]:
@@ -71,5 +74,10 @@ def flipped(sent: Span, name: str) -> Iterator[str]:
         yield arranged(sent, [(sent.start, start), words, (end, sent.end)])
 
 
-def _cased(old: str, new: str) -> str:
-    return new[0].upper() + new[1:] if old[0].isupper() else new
+class Flip:
+    """A rule that is a table of its category's name."""
+
+    category: str
+
+    def apply(self, sent: Span, rng: Random) -> Edits:
+        yield from flipped(sent, self.category)

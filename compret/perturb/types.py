@@ -1,4 +1,4 @@
-"""What a rule is, and what it says when it leaves a sentence alone."""
+"""What a rule is, what it makes, and how it says that it leaves a sentence alone."""
 
 from __future__ import annotations
 
@@ -11,28 +11,26 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc as Doc
     from spacy.tokens import Span as Span
     from spacy.tokens import Token as Token
-else:  # the rules are read, and listed, without the parser
+else:  # the rules are listed without the parser
     Doc = Span = Token = Any
 
-
-@dataclass(frozen=True)
-class Skip:
-    """Why an edit was not made; counted in the report."""
-
-    reason: str
-
-
-Edits: TypeAlias = Iterator[str | Skip]
 Range: TypeAlias = tuple[int, int]
 """First token and the one behind the last, as indices in the document."""
+Edits: TypeAlias = Iterator[str | None]
+
+
+class Skip(Exception):  # noqa: N818 - no error: a reason that is counted
+    """Why a rule leaves a sentence alone."""
 
 
 class Perturbation(Protocol):
-    """A rule: all its edits of one parsed sentence, each a new sentence, or the reason why not."""
+    """A rule: all its edits of one parsed sentence; None or `Skip` where it does not fit."""
 
     category: str
     label: int
     """1: the edit keeps the meaning; 0: it does not."""
+    nothing: str
+    """The reason that is counted where there is no edit."""
 
     def apply(self, sent: Span, rng: Random) -> Edits: ...
 

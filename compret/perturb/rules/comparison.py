@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-
-from compret.perturb.edit import exchanged
-from compret.perturb.grammar import agreeing, asks, asks_yes_or_no, clause, is_plain, is_plural, phrase
+from compret.perturb.grammar import Clause, asks, asks_yes_or_no, turned
 from compret.perturb.tables import flipped
-from compret.perturb.types import Edits, Random, Skip, Span
+from compret.perturb.types import Edits, Random, Span
 
 
 class Comparison:
-    category, label = "comparison", 0
+    category, label, nothing = "comparison", 0, "nothing is compared"
 
     def apply(self, sent: Span, rng: Random) -> Edits:
-        yield from [*flipped(sent, "comparison"), *_operands(sent)] or [Skip("nothing is compared")]
-
-
-def _operands(sent: Span) -> list[str]:
-    """`A is larger than B` -> `B is larger than A`."""
-    c = clause(sent.root)
-    than = [t for t in sent if t.lower_ == "than" and t.head.tag_ in ("JJR", "RBR", "JJ") and t.head.head == c.verb]
-    others = [child for child in than[0].children if child.dep_ == "pobj"] if len(than) == 1 else []
-    if c.subject is None or c.negation or (asks(sent) and not asks_yes_or_no(sent)) or len(others) != 1:
-        return []
-    if not (is_plain(c.subject) and is_plain(others[0])) or (many := is_plural(others[0])) is None:
-        return []
-    form = agreeing(c, many)
-    return [exchanged(sent, phrase(c.subject), phrase(others[0]), {c.finite.i: form})] if form else []
+        yield from flipped(sent, "comparison")
+        c = Clause(sent.root)
+        than = [t for t in sent if t.lower_ == "than" and t.head.tag_ in ("JJR", "RBR", "JJ") and t.head.head == c.verb]
+        if len(than) == 1 and not c.negated and (asks_yes_or_no(sent) or not asks(sent)):
+            yield from (turned(sent, c, t) for t in than[0].children if t.dep_ == "pobj")

@@ -1,16 +1,7 @@
-"""Double negation: `impossible` and `not possible`, only where the two exclude each other and leave nothing between."""
+"""Double negation: `impossible` and `not possible`, only where the two leave nothing between them."""
 
-from __future__ import annotations
-
-
-from compret.perturb.grammar import asks
-from compret.perturb.tables import flipped
-from compret.perturb.types import Edits, Random, Skip, Span
+from compret.perturb.tables import Flip
 
 
-class DoubleNegation:
-    category, label = "double-negation", 1
-
-    def apply(self, sent: Span, rng: Random) -> Edits:
-        made = [] if asks(sent) else list(flipped(sent, "double"))
-        yield from made or [Skip("no word whose opposite leaves nothing between")]
+class DoubleNegation(Flip):
+    category, label, nothing = "double-negation", 1, "no word whose opposite leaves nothing between"

@@ -4,109 +4,89 @@ from __future__ import annotations
 
 from compret.perturb.edit import arranged
 from compret.perturb.grammar import (
-    OBJECT, Clause, agreeing, asks, clause, finite, has_quotes, inflect, is_agent, is_plain, is_plural, is_sure, lemma, phrase,
+    FINITE,
+    OBJECT,
+    Clause,
+    asks,
+    has_quotes,
+    inflect,
+    is_agent,
+    is_plain,
+    is_plural,
+    is_sure,
+    lemma,
+    phrase,
+    turned,
 )
 from compret.perturb.tables import listed
 from compret.perturb.types import Edits, Random, Range, Skip, Span, Token
 
-_QUANTIFIERS = frozenset("no all every each some any many few most several both only just also".split())
-_HELD = ("xcomp", "ccomp", "dative", "oprd", "csubj", "preconj", "neg", "prt", "expl", "agent")
+_BE = {"is": "VBZ", "are": "VBZ", "was": "VBD", "were": "VBD", "be": "VB", "been": "VBN", "being": "VBG"}
 
 
 class Passive:
-    category, label = "passive", 1
+    category, label, nothing = "passive", 1, "no plain verb between two plain phrases"
 
     def apply(self, sent: Span, rng: Random) -> Edits:
         if asks(sent) or has_quotes(sent):
-            yield Skip("a question or a quotation")
-            return
-        verbs = [t for t in sent if t.pos_ == "VERB" and is_sure(t)]
-        made = [_passive(sent, clause(t)) if not clause(t).passive else _active(sent, clause(t)) for t in verbs]
-        made += [_reduced(sent, t) for t in verbs if t.dep_ == "acl" and t.tag_ == "VBN"]
-        yield from [text for text in made if text] or [Skip("no plain verb between two plain phrases")]
+            raise Skip("a question or a quotation")
+        for c in (Clause(t) for t in sent if t.pos_ == "VERB" and is_sure(t)):
+            if c.verb.dep_ == "acl":
+                yield _reduced(sent, c)
+            elif c.verb.dep_ in ("ROOT", "conj", "ccomp", "advcl") and not _is_held(c):
+                yield _active(sent, c) if c.passive else _passive(sent, c)
 
 
-def _is_simple(c: Clause) -> bool:
-    """A verb of its own with its own subject, and nothing that a change of voice would leave hanging."""
-    deps = {t.dep_ for t in c.verb.children if t.dep_ != "agent" or not c.passive}
-    shared = any(t.dep_ == "conj" and clause(t).subject is None for t in c.verb.children)
-    loose = any(t.dep_ == "advcl" and clause(t).subject is None for t in c.verb.children)
-    loose = loose or any(t.dep_ == "pcomp" and t.head.lower_ != "for" for p in c.verb.children for t in p.children)
-    return c.verb.dep_ in ("ROOT", "conj", "ccomp", "advcl") and not deps & set(_HELD) and not shared and not loose
+def _is_held(c: Clause) -> bool:
+    return c.hangs or c.has("xcomp", "ccomp", "dative", "oprd", "csubj", "preconj", "neg", "prt", "expl")
 
 
 def _is_bare(head: Token) -> bool:
-    """A plain phrase without a quantifier, whose scope another voice would change."""
-    words = list(head.subtree)
-    named = len(words) > 1 or head.tag_ != "NN"
-    return is_plain(head) and named and not {t.lower_ for t in words} & _QUANTIFIERS
+    """A plain phrase, not a noun alone (`set sail`), without a quantifier, whose scope another voice would change."""
+    words = [t.lower_ for t in head.subtree]
+    return is_plain(head) and (len(words) > 1 or head.tag_ != "NN") and not set(words) & listed("quantifier")
 
 
 def _passive(sent: Span, c: Clause) -> str | None:
     """`A built B in May` -> `B was built by A in May`."""
-    if c.subject is None or c.object is None or not _is_simple(c) or lemma(c.verb) in listed("stative"):
+    if c.subject is None or c.object is None or not (_is_bare(c.subject) and _is_bare(c.object)):
         return None
-    group = _passive_group(c)
-    (a, a_end), (b, b_end) = phrase(c.subject), phrase(c.object)
-    adjacent = a_end == c.finite.i and b == c.verb.i + 1 and sent.doc[min(b_end, sent.end - 1)].text != ","
-    if group is None or not adjacent or not (_is_bare(c.subject) and _is_bare(c.object)):
+    (b, end), kinds, many = phrase(c.object), [lemma(t) for t in c.auxiliaries], is_plural(c.object)
+    together = phrase(c.subject)[1] == c.finite.i and b == c.verb.i + 1 and sent.doc[min(end, sent.end - 1)].text != ","
+    if not together or many is None or c.base in listed("stative") or kinds[1:] or kinds == ["do"]:
         return None
-    parts: list[Range | str] = [(sent.start, a), (b, b_end), (c.finite.i, b), "by", (a, a_end), (b_end, sent.end)]
-    return arranged(sent, parts, group)
+    be = {"have": "been", "be": "being"}.get(kinds[0], "be") if kinds else inflect("be", c.verb.tag_, many)
+    participle = inflect(c.base, "VBN")
+    fits = be and participle and (kinds or c.verb.tag_ in FINITE)
+    return turned(sent, c, c.object, {c.verb.i: f"{be} {participle}"}, "by") if fits else None
 
 
-def _passive_group(c: Clause) -> dict[int, str] | None:
-    """New words for the verb and its first auxiliary."""
-    assert c.object is not None
-    many, participle = is_plural(c.object), inflect(lemma(c.verb), "VBN")
-    kinds = [lemma(t) for t in c.auxiliaries]
-    if many is None or participle is None or "do" in kinds or len(kinds) > 1:
-        return None
-    if not kinds:
-        simple = c.verb.tag_ in ("VBD", "VBZ", "VBP")
-        return {c.verb.i: f"{finite('be', c.verb.tag_ == 'VBD', many)} {participle}"} if simple else None
-    first, be = agreeing(c, many), {"have": "been", "be": "being"}.get(kinds[0], "be")
-    return {c.finite.i: first, c.verb.i: f"{be} {participle}"} if first else None
-
-
-def _agent(verb: Token) -> Token | None:
-    by = [t for t in verb.children if t.dep_ == "agent" and t.lower_ == "by"]
-    agents = [t for t in by[0].children if t.dep_ == "pobj"] if len(by) == 1 else []
-    return agents[0] if len(agents) == 1 and by[0].i > verb.i and _is_bare(agents[0]) else None
+def _agent(c: Clause) -> Token | None:
+    found = c.behind("by")
+    return found[0] if len(found) == 1 and found[0].head.dep_ == "agent" and _is_bare(found[0]) else None
 
 
 def _active(sent: Span, c: Clause) -> str | None:
     """`B was built in May by A` -> `A built B in May`."""
-    agent = _agent(c.verb)
-    if agent is None or c.subject is None or not _is_simple(c):
+    agent, words = _agent(c), [t.lower_ for t in c.auxiliaries]
+    many = None if agent is None else is_plural(agent)
+    if agent is None or c.subject is None or many is None or len(words) not in (1, 2) or words[-1] not in _BE:
         return None
-    group = _active_group(c, agent)
-    (a, a_end), (b, b_end) = phrase(agent), phrase(c.subject)
-    if group is None or b_end != c.finite.i or not (_is_bare(c.subject) or c.subject.lower_ in OBJECT):
+    (a, a_end), (b, b_end), by = phrase(agent), phrase(c.subject), agent.head.i
+    if b_end != c.finite.i or not (_is_bare(c.subject) or c.subject.lower_ in OBJECT):
         return None
+    new = {c.finite.i: c.agreeing(many), c.auxiliaries[-1].i: "", c.verb.i: inflect(c.base, _BE[words[-1]], many)}
     patient: Range | str = OBJECT.get(c.subject.lower_, "") or (b, b_end)
-    by, end = agent.head.i, c.verb.i + 1
-    return arranged(sent, [(sent.start, b), (a, a_end), (b_end, end), patient, (end, by), (a_end, sent.end)], group)
+    parts = [(sent.start, b), (a, a_end), (b_end, c.verb.i + 1), patient, (c.verb.i + 1, by), (a_end, sent.end)]
+    known = {i: word for i, word in new.items() if word is not None}
+    return arranged(sent, parts, known) if known == new else None
 
 
-def _active_group(c: Clause, agent: Token) -> dict[int, str] | None:
-    many, words = is_plural(agent), [t.lower_ for t in c.auxiliaries]
-    if many is None or not words or words[-1] not in ("is", "are", "was", "were", "be", "been", "being"):
-        return None
-    base, last = lemma(c.verb), c.auxiliaries[-1]
-    if len(words) == 1:
-        form = finite(base, words[0] in ("was", "were"), many)
-        return {last.i: "", c.verb.i: form} if form else None
-    first, form = agreeing(c, many), inflect(base, {"be": "VB", "been": "VBN", "being": "VBG"}[words[-1]])
-    return {c.finite.i: first, last.i: "", c.verb.i: form} if first and form and len(words) == 2 else None
-
-
-def _reduced(sent: Span, verb: Token) -> str | None:
+def _reduced(sent: Span, c: Clause) -> str | None:
     """`games made by A` -> `games that A made`, for verbs that tell of one event."""
-    agent, form = _agent(verb), inflect(lemma(verb), "VBD")
-    if agent is None or form is None or lemma(verb) not in listed("made") or not is_agent(agent):
+    agent, verb, form = _agent(c), c.verb, inflect(c.base, "VBD")
+    if agent is None or form is None or c.base not in listed("made") or not is_agent(agent) or c.has("conj"):
         return None
-    plain = verb.head.i + 1 == verb.i and verb.head.tag_ in ("NN", "NNS") and agent.head.i == verb.i + 1
-    (a, a_end), conjoined = phrase(agent), any(t.dep_ == "conj" for t in verb.children)
-    parts: list[Range | str] = [(sent.start, verb.i), "that", (a, a_end), form, (a_end, sent.end)]
-    return arranged(sent, parts) if plain and not conjoined else None
+    plain = verb.head.i + 1 == verb.i == agent.head.i - 1 and verb.head.tag_ in ("NN", "NNS")
+    a, a_end = phrase(agent)
+    return arranged(sent, [(sent.start, verb.i), "that", (a, a_end), form, (a_end, sent.end)]) if plain else None

@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from itertools import combinations
 
 from compret.perturb.edit import replaced
-from compret.perturb.tables import table
-from compret.perturb.types import Edits, Random, Skip, Span, Token
+from compret.perturb.numbers import kind
+from compret.perturb.types import Edits, Random, Span, Token
 
-_YEAR = re.compile(r"1[1-9]\d\d|20[0-2]\d")
+_JOINING = frozenset("to and or - – in , from % percent million billion".split())
+_SINCE = frozenset({"in", "since", "until", "by"})
 
 
 class ValueBinding:
-    category, label = "value-binding", 0
+    category, label, nothing = "value-binding", 0, "no two values of one kind with heads of their own"
 
     def apply(self, sent: Span, rng: Random) -> Edits:
-        values = [(token, kind) for token in sent if (kind := _kind(token))]
-        pairs = [(a, b) for (a, one), (b, two) in combinations(values, 2) if one == two and _apart(a, b)]
-        made = [replaced(sent, {a.i: b.text, b.i: a.text}) for a, b in pairs]
-        yield from made or [Skip("no two values of one kind with heads of their own")]
+        pairs = combinations([(token, kind(token)) for token in sent if kind(token)], 2)
+        alike = ((a, b) for (a, one), (b, two) in pairs if one == two and _apart(a, b, one))
+        yield from (replaced(sent, {a.i: b.text, b.i: a.text}) for a, b in alike)
 
 
-def _kind(token: Token) -> str:
-    """year, percent, money or count; '' for other numbers."""
-    if token.tag_ != "CD" or token.lower_ in ("one", "1", "zero", "0"):
-        return ""
-    before, behind = (token.doc[i].lower_ if 0 <= i < len(token.doc) else "" for i in (token.i - 1, token.i + 1))
-    if _YEAR.fullmatch(token.text):
-        return "year" if token.dep_ == "pobj" and token.head.lower_ in ("in", "since", "until", "by") else ""
-    if behind in ("%", "percent"):
-        return "percent"
-    if before in ("$", "£", "€"):
-        return f"money {behind if behind in ('million', 'billion') else ''}"
-    plain = token.text.replace(",", "").isdigit() or token.lower_ in table("number")
-    counts = token.dep_ == "nummod" and token.head.tag_ == "NNS" and token.head.i > token.i and before not in ("-", "/")
-    return "count" if plain and counts else ""
-
-
-def _apart(one: Token, two: Token) -> bool:
-    """Two heads, another value, and no range, coordination or bracket between the two."""
+def _apart(one: Token, two: Token, what: str) -> bool:
+    """Two heads, another value, and no range, coordination of the two or bracket between them."""
     between = one.doc[one.i + 1 : two.i]
-    joined = len(between) <= 3 and any(t.lower_ in ("to", "and", "or", "-", "–") for t in between)
-    same = one.lower_ == two.lower_ or (one.head.lower_ == two.head.lower_ and one.dep_ == "nummod")
-    return one.head != two.head and not same and not joined and not any(t.text in "()" for t in between)
+    joined = all(t.lower_ in _JOINING for t in between) or any(t.text in "()" for t in between)
+    same = one.lower_ == two.lower_ or one.is_alpha != two.is_alpha or one.dep_ != two.dep_
+    heads = one.head.lower_ != two.head.lower_ if what == "count" else one.head != two.head
+    dates = what != "year" or one.dep_ == "nummod" or {one.head.lower_, two.head.lower_} <= _SINCE
+    return heads and dates and not (same or joined)
