@@ -16,6 +16,7 @@ COMMANDS = {
     "validate": "run the validation suites",
     "test": "run benchmark suites and write results.json; NanoBEIR with the default backbone if nothing is given",
     "predict": "embed the lines of a text file",
+    "perturb": "make near-misses and paraphrases of the texts in a file",
     "report": "print a table of results.json files",
 }
 
@@ -29,6 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             from compret.report.table import main as report
 
             return report(arguments[1:])
+        if command == "perturb":
+            from compret.perturb_command import main as perturb
+
+            return perturb(arguments[1:])
         os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
         return _runner()(arguments)
     except UserError as error:
