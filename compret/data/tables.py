@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from compret.data.arrow import Texts, held
 from compret.data.fields import category_field, optional_text, text_field
+from compret.data.perturbed import PERTURB, REWORDED, perturbed, reworded
 from compret.data.records import fingerprint
-from compret.data.reworded import PREFIX, reworded
 from compret.data.sources import RowSource, open_rows
 from compret.types import UserError
 
@@ -32,15 +32,17 @@ def load_triplets(source: str) -> Dataset:
         source: a file (CSV, TSV, JSON lines, Parquet), `pydoc:retrieval` or `pydoc:structneg` for the embedded data, a
             folder of such files or one saved by `datasets`, or a hub id (`owner/name:split`,
             `owner/name@revision:split`). `reworded:` before any of them makes triplets whose positives are reworded by
-            rule.
+            rule; `perturb:` before one makes triplets of its texts alone (the extra `perturb`).
             Rows of sentence1, sentence2 are identity rows: sentence1 is the anchor and the positive, sentence2 the
             negative, as the paper reads them. The hub's query and answer are read as anchor and positive.
 
     Raises:
         UserError: the source, a column or a value is missing or wrong; the message names file, line and column.
     """
-    if source.startswith(PREFIX):
-        inner = source.removeprefix(PREFIX)
+    if source.startswith(PERTURB):
+        return perturbed(source.removeprefix(PERTURB))
+    if source.startswith(REWORDED):
+        inner = source.removeprefix(REWORDED)
         return reworded(load_triplets(inner), inner)
     opened = open_rows(str(_pydoc_file(source)) if source.startswith("pydoc:") else source)
     _, first = next(opened.records(), ("", None))
