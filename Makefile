@@ -2,12 +2,13 @@
 # make test    the tests, lint and types
 # make full    the tests that read all of the real data, some minutes
 # make bench   compret beside sentence-transformers, timed in one run
+# make docs    the documentation as a site, in site/
 
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := demo/$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: demo test full bench clean
+.PHONY: demo test full bench docs clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -18,7 +19,8 @@ RUN := demo/$(shell date +%Y%m%d-%H%M%S)
 demo: .venv/ready
 	$(BIN)/compret fit --config encoder_baseline.yaml --trainer.default_root_dir $(RUN)
 	$(BIN)/compret fit --config encoder_structneg.yaml --trainer.default_root_dir $(RUN)
-	$(BIN)/compret test --config pydoc.yaml --trainer.default_root_dir $(RUN) --name untouched
+	# at the length that the others were trained at, so that their numbers stand side by side
+	$(BIN)/compret test --config pydoc.yaml --trainer.default_root_dir $(RUN) --name untouched --model.max_length 128
 	for name in baseline structneg; do \
 	  $(BIN)/compret test --config pydoc.yaml --trainer.default_root_dir $(RUN) --name $$name \
 	    --ckpt_path $(RUN)/checkpoints/encoder_$$name/version_0/last.ckpt || exit; \
@@ -38,5 +40,9 @@ full: .venv/ready
 bench: .venv/ready
 	$(BIN)/python -m pytest tests/benchmarks -m benchmark -q -o log_cli=true -o log_cli_level=WARNING
 
+docs: .venv/ready
+	$(BIN)/pip install --progress-bar off --quiet --constraint constraints.txt --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo site

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 
 from compret import __version__
-from compret.types import UserError
+from compret.signals import end_with_launcher, ending
 
 COMMANDS = {
     "fit": "train, with checkpoints, validation and an export that SentenceTransformer loads",
@@ -18,30 +19,53 @@ COMMANDS = {
     "predict": "embed the lines of a text file",
     "perturb": "make near-misses and paraphrases of the texts in a file",
     "report": "print a table of results.json files",
+    "ls": "list the shipped configs",
+    "cp": "copy a shipped config, to change it",
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code is 2 for a mistake of the user's, which is told in one line, and 130 for Ctrl-C."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """Run a command: 0, 2 for a mistake of the user's, told in one line, 130 after Ctrl-C, 143 after SIGTERM."""
+    with ending.listening(is_last=argv is None):
+        end_with_launcher()
+        try:
+            code = _command(list(sys.argv[1:] if argv is None else argv))
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                ending.told = ending.told or signal.SIGINT
+            if ending.told is None:
+                raise
+            ending.say()
+            return ending.code  # whatever else went wrong on the way out
+        return code if ending.told is None else ending.code
+
+
+def _command(arguments: list[str]) -> int:
+    from compret.types import UserError
+
     command = _parser().parse_args(arguments[:1]).command
     try:
         if command == "report":
             from compret.report.table import main as report
 
+            ending.how = "unwind"
             return report(arguments[1:])
         if command == "perturb":
             from compret.perturb_command import main as perturb
 
+            ending.how = "unwind"
             return perturb(arguments[1:])
+        if command in ("ls", "cp"):
+            from compret import recipes
+
+            return int(getattr(recipes, command)(arguments[1:]))
         os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
-        return _runner()(arguments)
+        run = _runner()
+        ending.how = "unwind"
+        return run(arguments)
     except UserError as error:
         sys.stderr.write(f"compret: {error}\n")
         return 2
-    except KeyboardInterrupt:
-        sys.stderr.write("compret: interrupted\n")
-        return 130
 
 
 def _runner() -> Callable[[Sequence[str]], int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import time
 import warnings
 from collections.abc import Sequence
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from jsonargparse import ActionConfigFile
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import LearningRateMonitor, ModelCheckpoint, TQDMProgressBar
@@ -20,18 +20,22 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 import compret.data
-import compret.tasks
+import compret.tasks  # noqa: F401  classes are found by name among those that are loaded
 from compret.callbacks.calibrate import Calibrate
 from compret.callbacks.checkpoint import LastCheckpoint, WholeFiles
 from compret.callbacks.export import Export
 from compret.callbacks.finite import FiniteLoss
 from compret.callbacks.monitors import Throughput
 from compret.callbacks.requeue import Requeue, begun_before, mark
+from compret.callbacks.resume import Resume
 from compret.callbacks.terminate import Terminate
-from compret.distributed import check_launch, disconnect, launch, slurm_job
-from compret.nn.backbone import MINILM
-from compret.options import OneLineParser
-from compret.tasks.stored import READ_SHARDS, stored_model
+from compret.config_files import FindConfig, GivenFirst
+from compret.distributed import check_cores, check_launch, disconnect, launch, slurm_job
+from compret.folders import RunFolders, check_name, newest_checkpoint, next_version
+from compret.nn.bf16 import bf16_slowdown
+from compret.options import OneLineParser, check_numbers
+from compret.signals import LAUNCHER
+from compret.tasks.stored import READ_SHARDS, is_export, stored_model
 from compret.tasks.suites import SuiteRunner
 from compret.types import UserError
 
@@ -56,6 +60,11 @@ _NOT_THE_USERS = (
     "It is recommended to use `self.log.*sync_dist=True.*",  # all ranks have the same results
     "LightningCLI's args parameter is intended to run from within Python.*",
 )
+_CKPT_PATH = (
+    "A checkpoint file, the folder of a sharded one, or an export; last or best: that of the newest run of --name. "
+    "Its options are the model's where neither the command line nor a config says otherwise."
+)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _PATIENCE = 3.0
 """Seconds in which a launcher ends all ranks when the first one has failed."""
 TRAINER_DEFAULTS = {"use_distributed_sampler": False, "num_sanity_val_steps": 0, "log_every_n_steps": 10}
@@ -102,49 +111,19 @@ def _told_once(mistake: UserError) -> UserError:
 
 def _users_mistake(error: BaseException | None) -> UserError | None:
     """The mistake behind an error, if there is one: jsonargparse wraps what a class raises when it is built."""
-    while error is not None and not (isinstance(error, UserError | MisconfigurationException) or _is_full_disk(error)):
+    while error is not None and not (isinstance(error, UserError | MisconfigurationException) or _is_refused(error)):
         error = error.__cause__
     if isinstance(error, MisconfigurationException):
         return UserError(" ".join(str(error).split()))
     if isinstance(error, OSError):
-        return UserError(f"{error.filename or 'a file'}: cannot be written ({error.strerror}); make space")
+        name, is_full = str(error.filename or "a file")[:300], error.errno in _FULL
+        told = f"cannot be written ({error.strerror}); make space" if is_full else f"refused ({error.strerror})"
+        return UserError(f"{name}: {told}")
     return error if isinstance(error, UserError) else None
 
 
-def _is_full_disk(error: BaseException) -> bool:
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-
-
-class FindConfig(ActionConfigFile):
-    """`--config name.yaml`: a path, a file of ./configs, or one of the configs that compret ships."""
-
-    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
-        found = str(find_config(values)) if isinstance(values, str) else values
-        try:
-            super().__call__(parser, cfg, found, option_string)  # type: ignore[no-untyped-call]
-        except UserError as error:
-            raise UserError(f"--config {values}: {error}") from error
-
-
-def find_config(name: str) -> Path:
-    """The file that a config's name means.
-
-    Raises:
-        UserError: there is none; the message lists the shipped ones.
-    """
-    folders = [Path(), Path("configs"), *shipped_configs()]
-    for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
-    root = shipped_configs()[0]
-    known = sorted(str(path.relative_to(root)) for path in root.rglob("*.yaml"))
-    raise UserError(f"--config {name}: no such file here, in ./configs or among the shipped {', '.join(known)}")
-
-
-def shipped_configs() -> list[Path]:
-    """Where the configs lie: in the installed package, or beside it in a checkout."""
-    package = Path(compret.__file__).parent
-    return [folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir()]
+def _is_refused(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (*_FULL, errno.ENAMETOOLONG, errno.EACCES, errno.EROFS)
 
 
 class SaveConfig(SaveConfigCallback):
@@ -158,8 +137,12 @@ class SaveConfig(SaveConfigCallback):
 class CompretCLI(LightningCLI):
     """LightningCLI that knows where runs go and reads a checkpoint's recipe beneath the user's options."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        with RunFolders() as self.folders:
+            super().__init__(*args, **kwargs)
+
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
-        parser = OneLineParser(**kwargs)
+        parser = OneLineParser(**kwargs, allow_abbrev=False)
         parser.add_argument("-c", "--config", action=FindConfig, help="A config file, or the name of a shipped one.")
         return parser
 
@@ -170,6 +153,7 @@ class CompretCLI(LightningCLI):
             parser.add_argument("--checkpoint_every", type=int, default=100, help="Steps between saves of last.ckpt.")
         if "verbose" in self._subcommand_method_arguments[subcommand]:
             parser.set_defaults({"verbose": False})
+        next(action for action in parser._actions if action.dest == "ckpt_path").help = _CKPT_PATH
         return parser
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -183,36 +167,52 @@ class CompretCLI(LightningCLI):
         parser.set_defaults({"model": {"class_path": "compret.tasks.DualEncoder"}})
         parser.link_arguments("seed_everything", "data.init_args.seed", compute_fn=_seed)
 
-    def _parse_ckpt_path(self) -> None:
-        """Options that the user left alone are those of the checkpoint; Lightning's own rule would override him."""
-        config = self.config[self.config.subcommand]
-        path = config.get("ckpt_path")
-        if not path or path in ("best", "last", "hpc", "registry"):
-            return
-        model, stored = config["model"], stored_model(Path(path))
-        if stored["class"].rpartition(".")[2] != model.class_path.rpartition(".")[2]:
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        """What is typed wins over configs, they win over a checkpoint's recipe, and that over defaults (law 9).
+
+        A recipe is not compared with the options afterwards: it is the parser's default where there is a checkpoint.
+        """
+        given, command = GivenFirst(args, ("ckpt_path", "name", "trainer.default_root_dir")), args[0]
+        check_name(given["name"] or command)
+        path = _checkpoint(given["ckpt_path"], Path(given["trainer.default_root_dir"] or "."), given["name"] or command)
+        stored = self._stored(parser, given.arguments, path) if path else None
+        if stored is not None:
+            model = {"class_path": stored["class"], "init_args": stored["recipe"]}
+            self._subcommand_parsers[command].set_defaults({"model": model})
+        super().parse_arguments(parser, given.arguments)
+        if stored is not None:
+            self.config[command]["ckpt_path"] = str(path)
             self._take_class(stored)
-            model = self.config[self.config.subcommand]["model"]
-        defaults = {"backbone": MINILM, "frozen": False, "special_tokens": True, "recall_weight": 0.0}
-        for option, value in stored["recipe"].items():
-            if option in model.init_args and model.init_args[option] == defaults.get(option):
-                model.init_args[option] = value
+        check_numbers(self.config[command])
+
+    def _stored(self, parser: LightningArgumentParser, arguments: list[str], path: Path) -> dict[str, Any]:
+        """Class and recipe of a checkpoint; a class of the user's is known once his options have been parsed."""
+        try:
+            return stored_model(path, resume=arguments[0] == "fit")
+        except UserError:
+            super().parse_arguments(parser, arguments)
+            return stored_model(path, resume=arguments[0] == "fit")
+
+    def _parse_ckpt_path(self) -> None:
+        """Lightning's own rule, by which a checkpoint overrides the user, has no say."""
 
     def _take_class(self, stored: dict[str, Any]) -> None:
         """Any config with suites tests any checkpoint: the model is the checkpoint's, not the config's.
 
-        Options that both have keep the user's values.
+        Options that both have keep the user's values. Training goes on with what it began with.
         """
-        subcommand = self.config.subcommand
-        name = stored["class"].rpartition(".")[2]
+        command = self.config.subcommand
+        model, name = self.config[command]["model"], stored["class"].rpartition(".")[2]
+        if model.class_path.rpartition(".")[2] == name:
+            return
+        if command == "fit":
+            raise UserError(
+                f"--ckpt_path: a checkpoint of {name}, and the model is {model.class_path}; train that anew"
+            )
         log.info("the checkpoint is of %s, and so is the model", name)
-        given = self.config[subcommand]["model"].init_args.as_dict()
-        shared = {k: v for k, v in given.items() if k in stored["recipe"]}
-        model = {"class_path": stored["class"], "init_args": {**stored["recipe"], **_set(shared)}}
-        try:
-            self.config = self.parser.parse_object({subcommand: {"model": model}}, self.config)
-        except UserError as error:
-            raise UserError(f"--ckpt_path is of {name}, which the config's model is not: {error}") from error
+        shared = {k: v for k, v in model.init_args.as_dict().items() if k in stored["recipe"]}
+        taken = {"class_path": stored["class"], "init_args": {**stored["recipe"], **shared}}
+        self.config = self.parser.parse_object({command: {"model": taken}}, self.config)
 
     def before_instantiate_classes(self) -> None:
         torch.set_float32_matmul_precision(self._get(self.config, "matmul_precision"))
@@ -229,7 +229,7 @@ class CompretCLI(LightningCLI):
         name = self._get(self.config_init, "name")
         version = self._begun_before(root / "checkpoints" / name) or next_version(root, name)
         if options.get("logger") in (None, True):
-            _make(root / "logs" / name / version)
+            self.folders.make(root / "logs" / name / version)
             kwargs["logger"] = TensorBoardLogger(root / "logs", name=name, version=version)
         if (
             self.subcommand == "fit"
@@ -246,7 +246,10 @@ class CompretCLI(LightningCLI):
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeFiles()
         path = self._get(self.config_init, "ckpt_path")
-        if path and Path(path).is_dir() and not isinstance(trainer.strategy, READ_SHARDS):
+        if path and is_export(Path(path)) and isinstance(trainer.strategy, READ_SHARDS):
+            raise UserError(f"--ckpt_path {path}: an export is no shards; leave --trainer.strategy out")
+        sharded = path and Path(path).is_dir() and not is_export(Path(path))
+        if sharded and not isinstance(trainer.strategy, READ_SHARDS):
             raise UserError(
                 f"--ckpt_path {path}: sharded, for --trainer.strategy fsdp; to make one file of it: "
                 f"python -m lightning.pytorch.utilities.consolidate_checkpoint {path}"
@@ -271,21 +274,27 @@ class CompretCLI(LightningCLI):
         except (ValueError, RuntimeError) as error:
             raise UserError(" ".join(str(error).split())) from error
         check_launch(trainer.num_devices, trainer.num_nodes)
+        if trainer.strategy.root_device.type == "cpu":
+            check_cores(trainer.num_devices)
+            _tell_of_slow_bf16(str(trainer.precision))
+        if trainer.num_devices > 1 and not launch().by and os.environ.get("LOCAL_RANK", "0") == "0":
+            os.environ[LAUNCHER] = str(os.getpid())  # for the ranks that Lightning will start
         return trainer
 
     def _callbacks(self, folder: Path) -> list[Callback]:
         """Checkpoints, monitors and the export when fitting; a bar that suits terminals and log files."""
         options = self._get(self.config_init, "trainer")
         given = options.get("callbacks") or []
-        extra: list[Callback] = [Terminate()]
+        saves = self.subcommand == "fit" and options.get("enable_checkpointing") is not False
+        extra: list[Callback] = [self.folders, Terminate(folder / "last.ckpt" if saves else None)]
         if options.get("enable_progress_bar") is not False:
             extra.append(TQDMProgressBar(refresh_rate=10))
         if self.subcommand == "fit" and options.get("logger") is not False:
             extra += [LearningRateMonitor("step"), Throughput()]
         if self.subcommand == "fit":
-            extra.append(FiniteLoss())
-        if self.subcommand == "fit" and options.get("enable_checkpointing") is not False:
-            _make(folder)
+            extra += [Resume(), FiniteLoss()]
+        if saves:
+            self.folders.make(folder)
             mark(folder)
             if slurm_job():
                 extra.append(Requeue(folder / "last.ckpt"))
@@ -303,30 +312,29 @@ class CompretCLI(LightningCLI):
         return [callback for callback in extra if not any(isinstance(g, type(callback)) for g in given)]
 
 
-def next_version(root: Path, name: str) -> str:
-    """The first of version_0, version_1, … that neither logs nor checkpoints hold yet.
+def _tell_of_slow_bf16(precision: str) -> None:
+    slowdown = bf16_slowdown() if "bf16" in precision and launch().rank == 0 else 0.0
+    if slowdown > 1:
+        log.warning(
+            "--trainer.precision %s: on this CPU, products of bf16 matrices take %.1f times as long as float32's; "
+            "32-true is faster",
+            precision,
+            slowdown,
+        )
 
-    Ranks may count differently, since rank 0 makes its folders meanwhile: they write to what rank 0 tells them.
+
+def _checkpoint(given: str | None, root: Path, name: str) -> Path | None:
+    """The checkpoint that `--ckpt_path` means.
+
+    Raises:
+        UserError: it is a word of Lightning's for which compret has no file.
     """
-    number = 0
-    while any((root / room / name / f"version_{number}").exists() for room in ("logs", "checkpoints")):
-        number += 1
-    return f"version_{number}"
-
-
-def _set(options: dict[str, Any]) -> dict[str, Any]:
-    """The options that are not at their defaults."""
-    return {k: v for k, v in options.items() if v is not None and not (k == "backbone" and v == MINILM)}
-
-
-def _make(folder: Path) -> None:
-    """Make a folder of the run's. Rank 0 alone does: the others take its folder from Lightning, which broadcasts it."""
-    if launch().rank > 0:
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror}); set --trainer.default_root_dir") from error
+    if given in ("last", "best"):
+        return newest_checkpoint(root, name, given)
+    if given == "hpc" or (given and given.startswith("registry") and not Path(given).exists()):
+        meant = "a SLURM job that is queued anew finds its last.ckpt by itself" if given == "hpc" else "there is none"
+        raise UserError(f"--ckpt_path {given}: {meant}; give a file, or last or best with --name")
+    return Path(given) if given else None
 
 
 def _seed(seed: bool | int) -> int:

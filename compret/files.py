@@ -150,7 +150,10 @@ class Settings:
         return value
 
     def text(self, key: str, default: Any = ...) -> Any:
-        return self.get(key, str, "a text", default)
+        value = self.get(key, str, "a text", default)
+        if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise UserError(f"{self.origin}: '{key}' holds half a letter (a lone surrogate): {_shown(value)}")
+        return value
 
     def flag(self, key: str, default: Any = ...) -> Any:
         return self.get(key, bool, "true or false", default)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Iterable
 from importlib import import_module
 from typing import NoReturn
 
-from jsonargparse import ArgumentParser
+from jsonargparse import ArgumentParser, Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
 from compret.types import UserError
@@ -34,6 +35,31 @@ _WORDS = (
     (r"expected an? list$", "expected a list, as in [a,b]"),
 )
 """What jsonargparse writes for programmers -> what it means to a user."""
+
+
+_LEAST = {
+    "checkpoint_every": 1,
+    "seed_everything": 0,
+    "trainer.accumulate_grad_batches": 1,
+    "trainer.gradient_clip_val": 0,
+    "trainer.log_every_n_steps": 0,
+}
+"""Of options that Lightning takes whatever they are."""
+_LARGEST_SEED = 2**32 - 1
+
+
+def check_numbers(options: Namespace) -> None:
+    """Refuse numbers that make no sense, before anything is built.
+
+    Raises:
+        UserError: the first one.
+    """
+    for option, least in _LEAST.items():
+        value = options.get(option)
+        if value is not None and not least <= value < math.inf:
+            raise UserError(f"--{option} {value}: at least {least}")
+    if options.get("seed_everything", 0) > _LARGEST_SEED:
+        raise UserError(f"--seed_everything {options['seed_everything']}: at most {_LARGEST_SEED}")
 
 
 class OneLineParser(LightningArgumentParser):

@@ -8,6 +8,7 @@ import os
 import resource
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ _TABLES = tempfile.TemporaryDirectory(prefix="compret-tests-")
 os.environ.setdefault("HF_DATASETS_CACHE", _TABLES.name)  # the tests' files are of no use to anyone after them
 torch.set_num_threads(1)  # tiny models gain nothing from more, and threads of parallel tests spin against each other
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
+import_module("lightning.pytorch")  # whose log writes for ever to the stderr of its import, which must be no test's
 
 WORDS = (
     "the a an not no never man woman dog cat bird bit bites chased saw red blue small large old new house tree river "

@@ -12,15 +12,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from compret.cli import shipped_configs
+from compret.config_files import shipped_configs
 from compret.distributed import Job, Launch, check_launch, launch, slurm_job
 from compret.types import UserError
+from tests.processes import outcome
 
+DISTRIBUTED = Path(__file__).parent / "distributed"
 CLUSTER = shipped_configs()[-1] / "cluster"
 Run = Callable[..., tuple[int, str]]
 
 
-@pytest.mark.parametrize("base", ["encoder_structneg.yaml", "verifier_transformer_e2e.yaml", "paper/minilm_l6.yaml"])
+@pytest.mark.parametrize("base", ["encoder_structneg.yaml", "verifier_transformer_e2e.yaml", "paper/encoder.yaml"])
 @pytest.mark.parametrize("overlay", sorted(CLUSTER.glob("*.yaml")), ids=lambda path: path.stem)
 def test_an_overlay_goes_behind_any_config(compret: Run, base: str, overlay: Path) -> None:
     alone, both = (
@@ -47,12 +49,6 @@ def command(folder: Path, tiny: Path, triplets: Path, overlay: str) -> list[str]
     ]
 
 
-def outcome(command: list[str], **environment: str) -> tuple[int, str]:
-    settings = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
-    run = subprocess.run(command, capture_output=True, text=True, env=settings, timeout=180)
-    return run.returncode, run.stdout + run.stderr
-
-
 def versions(folder: Path, name: str = "encoder_structneg") -> list[str]:
     return sorted(
         f"{room}/{path.name}" for room in ("logs", "checkpoints") for path in (folder / room / name).iterdir()
@@ -73,7 +69,9 @@ def test_two_processes_hold_a_shard_each(tmp_path: Path, tiny: Path, triplets: P
     """Lightning's FSDP wants GPUs; all else of the overlay is as it is."""
     shards = ("--trainer.strategy.class_path", "cpu_shards.CPUShards")
     started = [sys.executable, "-m", *command(tmp_path, tiny, triplets, "fsdp.yaml"), *shards]
-    code, said = outcome(started, PYTHONPATH=str(Path(__file__).parent / "distributed"))
+    code, said = outcome(
+        started, env={"PYTHONPATH": os.pathsep.join([str(DISTRIBUTED), os.environ.get("PYTHONPATH", "")])}
+    )
     assert code == 0, said
     assert versions(tmp_path) == ["checkpoints/version_0", "logs/version_0"]
     shards_of = (tmp_path / "checkpoints" / "encoder_structneg" / "version_0" / "last.ckpt").glob("__*.distcp")
@@ -162,12 +160,14 @@ def test_a_script_launches_what_it_says(tmp_path: Path, compret: Run, script: st
     (tmp_path / "srun").chmod(0o755)
     slurm = {"JOB_ID": "77", "ARRAY_JOB_ID": "70", "ARRAY_TASK_ID": "43", "JOB_NUM_NODES": "2", "NTASKS_PER_NODE": "4"}
     environment = {f"SLURM_{k}": v for k, v in slurm.items()} | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    code, said = outcome(["bash", str(path), "encoder_structneg.yaml", "--name", "mine"], RUNS="/shared", **environment)
+    code, said = outcome(
+        ["bash", str(path), "encoder_structneg.yaml", "--name", "mine"], env={"RUNS": "/shared", **environment}
+    )
     assert code == 0, said
     called = (tmp_path / "called").read_text().strip()
     assert called == f"compret fit --config encoder_structneg.yaml --config cluster/slurm.yaml {wanted}"
     assert compret(*shlex.split(called)[1:], "--print_config")[0] == 0
-    code, said = outcome(["bash", str(path)], **environment)
+    code, said = outcome(["bash", str(path)], env=environment)
     assert code != 0
     assert "the config of the fit" in said
 

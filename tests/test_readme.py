@@ -1,4 +1,4 @@
-"""Each command of the README runs, in its order, in one folder that holds the files it names."""
+"""Each command of the README runs: a case each, in its order, in one folder that holds the files it names."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
+
+import pytest
+
+from compret.__main__ import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -35,37 +38,50 @@ def test_nothing_but_make_compret_and_pip_is_asked_of_the_user() -> None:
     assert {shlex.split(command)[0] for command in COMMANDS} <= {"make", "compret", "pip", "git", "cd"}
 
 
-def test_each_command_runs(
-    compret: Callable[..., tuple[int, str]],
-    tmp_path: Path,
+@pytest.fixture
+def folder(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
     tiny: Path,
     triplets: Path,
     beir: Path,
     pairs: Path,
     embedded: Path,
-) -> None:
-    shutil.copytree(tiny, tmp_path / "tiny")
-    shutil.copy(triplets, tmp_path / "mine.jsonl")
-    shutil.copytree(beir, tmp_path / "benchmarks")
-    (tmp_path / "data" / "train").mkdir(parents=True)
-    (tmp_path / "data" / "nearmiss").mkdir()
-    shutil.copytree(beir, tmp_path / "data" / "retrieval")
-    for name in ("retrieval", "structneg", "paraphrase"):
-        shutil.copy(triplets, tmp_path / "data" / "train" / f"{name}.jsonl")
-    for name in ("paws_wiki_dev", "sugarcrepe_pp_dev", "cannot_dev"):
-        shutil.copy(pairs, tmp_path / "data" / "nearmiss" / f"{name}.jsonl")
-    (tmp_path / "structneg.csv").write_text(
-        "sentence1,sentence2,category\nthe dog bit the man,the man bit the dog,swap\n"
-    )
-    (tmp_path / "calibration.csv").write_text("anchor,candidate,label\na dog,the dog,1\na dog,no dog,0\n")
-    (tmp_path / "texts.txt").write_text("the dog bit the man\n")
-    for command in (c for c in COMMANDS if c.startswith("compret ")):
-        arguments = shlex.split(command)[1:]
-        hub = ["--data.source", "benchmarks"] if "nanobeir.yaml" in command and "data.source" not in command else []
-        small = SMALL[arguments[0]]
-        if "verifier" in command:  # whose threshold is calibrated on the validation pairs
-            small = small.replace("--data.validation null", "--trainer.val_check_interval 1")
-        code, said = compret(*arguments, *small.split(), *hub)
-        assert code == 0, f"{command}\n{said}"
-    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
-        exec(block, {})
+) -> Path:
+    """The working directory of all commands, with the files that the README names; made by the first."""
+    root = tmp_path_factory.getbasetemp() / "readme"
+    if not root.exists():
+        for copy in ("benchmarks", "data/retrieval"):
+            shutil.copytree(beir, root / copy)
+        shutil.copytree(tiny, root / "tiny")
+        rows = ["mine", "data/train/retrieval", "data/train/structneg", "data/train/paraphrase"]
+        labelled = ["pairs", *(f"data/nearmiss/{name}_dev" for name in ("paws_wiki", "sugarcrepe_pp", "cannot"))]
+        for name, source in [*((name, triplets) for name in rows), *((name, pairs) for name in labelled)]:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, root / f"{name}.jsonl")
+        swap = "sentence1,sentence2,category\nthe dog bit the man,the man bit the dog,swap\n"
+        (root / "structneg.csv").write_text(swap)
+        (root / "calibration.csv").write_text("anchor,candidate,label\na dog,the dog,1\na dog,no dog,0\n")
+        (root / "texts.txt").write_text("the dog bit the man\n")
+    monkeypatch.chdir(root)
+    return root
+
+
+def small(command: str) -> list[str]:
+    arguments = shlex.split(command)[1:]
+    hub = "--data.source benchmarks" if "nanobeir.yaml" in command and "data.source" not in command else ""
+    more = SMALL[arguments[0]]
+    if "verifier" in command:  # whose threshold is calibrated on the validation pairs
+        more = more.replace("--data.validation null", "--trainer.val_check_interval 1")
+    return [*arguments, *more.split(), *hub.split()]
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("compret ")])
+def test_a_command_runs(folder: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """In the README's order: a test takes the checkpoint of the fit above it."""
+    assert main(small(command)) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_a_block_of_python_runs(folder: Path, block: str) -> None:
+    exec(block, {})

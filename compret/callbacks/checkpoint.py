@@ -1,4 +1,4 @@
-"""last.ckpt, every so many steps and at the end, so that a killed run loses little; and how checkpoints are written."""
+"""last.ckpt, from before the first step on, so that a killed run loses little; and how checkpoints are written."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from compret.evaluation.results import atomic_path
+from compret.evaluation.atomic import atomic_path
+from compret.tasks.stored import read_checkpoint
 from compret.types import UserError
 
 
 class LastCheckpoint(ModelCheckpoint):
-    """Keeps one checkpoint, `last.ckpt`, in a folder.
+    """Keeps one checkpoint, `last.ckpt`: before the first step, which shows that there is room, and every so many.
 
     Args:
         folder: where it goes.
@@ -25,14 +26,31 @@ class LastCheckpoint(ModelCheckpoint):
     def __init__(self, folder: str | Path, every: int) -> None:
         super().__init__(folder, filename="last", every_n_train_steps=every, enable_version_counter=False)
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        super().on_train_start(trainer, pl_module)
+        self._save_last(trainer)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A run may end in the midst of a validation, when there is nothing to save: Lightning would go on there."""
+        super().on_validation_start(trainer, pl_module)
+        if (
+            trainer.state.fn == "fit"
+            and not trainer.sanity_checking
+            and self._last_global_step_saved < trainer.global_step
+        ):
+            self._save_last(trainer)
+
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_end(trainer, pl_module)
+        self._save_last(trainer)
+
+    def _save_last(self, trainer: Trainer) -> None:
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(Path(str(self.dirpath)) / "last.ckpt")
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Saves each checkpoint under another name beside its own and moves it when it is whole.
+    """Saves each checkpoint under another name beside its own and moves it when it is whole; loads data alone.
 
     Lightning writes to the folder of temporary files instead and copies from there, over the checkpoint before, if that
     is another disk. URLs are left to Lightning.
@@ -52,6 +70,13 @@ class WholeFiles(TorchCheckpointIO):
                 _save(checkpoint, file)
         except UserError as error:
             raise UserError(f"{error}; make space and {_then(Path(path).parent)}") from error
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = lambda storage, loc: storage, weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        if "://" in str(path):
+            return super().load_checkpoint(path, map_location, weights_only=True)
+        return read_checkpoint(Path(path), map_location)
 
 
 def _then(folder: Path) -> str:

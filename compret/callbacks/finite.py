@@ -15,7 +15,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from compret.distributed import gather_objects, rank
-from compret.evaluation.results import atomic_write
+from compret.evaluation.atomic import atomic_write
 from compret.types import Row, TripletBatch, UserError
 
 

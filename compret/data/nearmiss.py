@@ -43,24 +43,23 @@ def load_near_misses(source: str, keep: PairFilter = PairFilter()) -> NearMissSe
         UserError: a file, a column or a label is missing or wrong; the message names file and line.
     """
     path, origin = _embedded(source) if source.startswith("pydoc:") else (local_path(source), {})
-    dropped: Counter[str] = Counter()
-    pairs = []
-    for pair in _pairs(path):
-        why = keep.dropped(pair[1])
-        if why is None:
-            pairs.append(pair)
-        else:
-            dropped[why] += 1
-    for why, count in dropped.items():
-        log.info("%s: %d pairs are left out (%s)", path, count, why.replace("_", " "))
+    pairs, counts = _kept(path, keep)
     if not pairs:
-        left = f" are left of {dropped.total()}" if dropped else "; a near-miss file needs at least one"
+        left = f" are left of {sum(counts.values())}" if counts else "; a near-miss file needs at least one"
         raise UserError(f"{path}: no rows{left}")
     anchors, candidates, labels, categories = map(list, zip(*pairs, strict=True))
     print_of = fingerprint([*anchors, *candidates, *map(str, labels), *categories])
-    return NearMissSet(
-        path.stem, anchors, candidates, labels, categories, print_of, origin=origin, counts=dict(dropped)
-    )
+    return NearMissSet(path.stem, anchors, candidates, labels, categories, print_of, origin=origin, counts=counts)
+
+
+def _kept(path: Path, keep: PairFilter) -> tuple[list[Pair], dict[str, int]]:
+    """The pairs that stay, and how many do not."""
+    pairs = list(_pairs(path))
+    why = [keep.dropped(candidate) for _, candidate, _, _ in pairs]
+    counts = Counter(reason for reason in why if reason)
+    for reason, count in counts.items():
+        log.info("%s: %d pairs are left out (%s)", path, count, reason.replace("_", " "))
+    return [pair for pair, reason in zip(pairs, why, strict=True) if reason is None], dict(counts)
 
 
 def joined(sets: list[NearMissSet]) -> NearMissSet:

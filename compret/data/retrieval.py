@@ -100,10 +100,10 @@ def load_retrieval_set(source: Source, distractors: int | None = None, seed: int
     for what, found in (("documents", documents), ("queries", queries), ("judgements", qrels)):
         if not found:
             raise UserError(f"{source.name}: no {what}")
-    counts = {"dropped_empty_documents": _drop_empty(documents), "dropped_empty_queries": _drop_empty(queries)}
-    for what, count in counts.items():
+    dropped = {what: _drop_empty(texts) for what, texts in (("documents", documents), ("queries", queries))}
+    for what, count in dropped.items():
         if count:
-            log.info("%s: %d %s, as sentence-transformers does", source.name, count, what.replace("_", " "))
+            log.info("%s: %d empty %s are left out, as in sentence-transformers", source.name, count, what)
     if distractors is not None:
         documents = _subset(documents, {d for judged in qrels.values() for d in judged}, distractors, seed)
     queries = {q: queries[q] for q in queries if q in qrels}
@@ -120,7 +120,7 @@ def load_retrieval_set(source: Source, distractors: int | None = None, seed: int
         qrels=qrels,
         fingerprint=fingerprint([*texts, *rows]),
         origin=source.origin,
-        counts=counts,
+        counts={f"dropped_empty_{what}": count for what, count in dropped.items()},
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
+from compret.data.names import check_names
 from compret.data.nearmiss import PairFilter, joined, load_near_misses
 from compret.data.nevir import load_nevir
 from compret.data.records import local_path
@@ -35,7 +35,7 @@ class Suite(LightningDataModule):
         """Where the datasets come from, in order: equal places are the same data."""
 
     def test_dataloader(self) -> Any:
-        check_names([self])
+        check_names(self.names())
         return suite_loader(self)
 
     def val_dataloader(self) -> Any:
@@ -167,7 +167,7 @@ class Suites(LightningDataModule):
         self.suites = suites
 
     def test_dataloader(self) -> Any:
-        check_names(self.suites)
+        check_names(name for suite in self.suites for name in suite.names())
         return [suite_loader(suite) for suite in self.suites]
 
     def val_dataloader(self) -> Any:
@@ -209,18 +209,6 @@ class _Datasets(Dataset[EvaluationSet]):
         if index not in self.kept:
             self.kept[index] = self.suite.load(index)
         return self.kept[index]
-
-
-def check_names(suites: Sequence[Suite]) -> None:
-    """Refuse two datasets of one name before anything is encoded: their results would share a place.
-
-    Raises:
-        UserError: a name stands twice.
-    """
-    counts = Counter(name for suite in suites for name in suite.names())
-    for name, count in counts.items():
-        if count > 1:
-            raise UserError(f"dataset '{name}' stands there {count} times; a run's datasets need names of their own")
 
 
 def check_apart(validation: Sequence[Suite], test: Sequence[Suite], read: bool = False) -> None:

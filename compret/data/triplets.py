@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from compret.data.collate import Collate, text_key
+from compret.data.names import check_names
 from compret.data.sampling import MixedBatchSampler, Place
-from compret.data.suites import Suite, check_apart, check_names, suite_loader
+from compret.data.suites import Suite, check_apart, suite_loader
 from compret.data.tables import load_triplets
 from compret.distributed import rank, world_size
 from compret.types import Row, TripletBatch, UserError
@@ -161,7 +162,7 @@ class Triplets(LightningDataModule):
     def test_dataloader(self) -> list[DataLoader[Any]]:
         if not self.test:
             raise UserError("data.test: names no suite; add some, or give a config of suites such as pydoc.yaml")
-        check_names(self.test)
+        check_names(name for suite in self.test for name in suite.names())
         check_apart(self.validation, self.test, read=True)
         return [suite_loader(suite) for suite in self.test]
 

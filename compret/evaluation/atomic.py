@@ -1,7 +1,8 @@
-"""Files that appear under their names whole, or not at all."""
+"""Files that appear under their name when they are whole, and never half-written."""
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +16,7 @@ from compret.types import UserError
 def atomic_path(path: Path) -> Iterator[Path]:
     """A path to write to; what stands there when the block ends appears under its real name, whole.
 
-    Folders above it are made; nothing is left where the block fails.
+    Folders above it are made; nothing is left where the block fails, nor by a process that was killed within it.
 
     Raises:
         UserError: it cannot be written.
@@ -23,6 +24,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left(path)
         yield temporary
         temporary.replace(path)
     except OSError as error:
@@ -30,6 +32,24 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _remove_left(path: Path) -> None:
+    """Remove what processes that are gone have left half-written of a file."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        process = left.name.split(".")[-2]
+        if process.isdecimal() and not _is_running(int(process)):
+            left.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
 
 
 @contextmanager

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compret.distributed import rank
+from compret.evaluation.atomic import atomic_path
 from compret.evaluation.encode import encode
-from compret.evaluation.results import atomic_path
 from compret.nn.encoder import TextEncoder
 from compret.types import TextFile
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from compret.distributed import dealt, gather_dealt, world_size
-from compret.evaluation.encode import Vectors, encode, progress_bar
+from compret.evaluation.encode import Vectors, check_scores, encode, progress_bar
 from compret.evaluation.results import NearMissResult, RecallStage, RetrievalResult
 from compret.evaluation.retrieve import Ranking, Searcher, count_texts, rank_documents
 from compret.evaluation.separate import near_miss_result, pair_cosines
@@ -66,6 +66,7 @@ def evaluate_two_stages(
     recalled = (search or rank_documents)(asked.unit_ND, recalling, data.document_ids)
     searched = time.perf_counter()
     reranked = rerank(verifier, queries, documents, recalled, data.name, recall.weight)
+    check_scores(reranked.scores_QK, encoder, f"{data.name} re-ranked by {type(verifier).__name__}")
     runs = [ranking.run(data) for ranking in (recalled, reranked)]
     first, second = (ranking_scores(run, data.qrels, graded=False) for run in runs)
     seconds = {"encode": encoded - start, "search": searched - encoded, "rerank": time.perf_counter() - searched}
@@ -139,7 +140,10 @@ def verifier_scores(
     recall: Recall = Recall(),
     progress: str = "",
 ) -> tuple[NDArray[np.float64], dict[str, int]]:
-    """The score of each pair, `(P,)`, and counts of the texts; both sides get the query prompt.
+    """The score of each pair, `(P,)`, and counts of the texts: what tests, calibration and the guard call its score.
+
+    Sameness has no direction: both sides get the query prompt, and the score is the mean of the verifier's two, of
+    (anchor, candidate) and (candidate, anchor).
 
     Args:
         recall: its encoder's cosine is added if it has a weight.
@@ -147,11 +151,16 @@ def verifier_scores(
     both, pairs = [*anchors, *candidates], len(anchors)
     texts = encode_tokens(encoder, both, "query", special_tokens, progress)
     numbers = np.arange(pairs)
-    scores_P = paired_scores(verifier, texts, texts, np.stack([numbers, numbers + pairs], axis=1), encoder.device)
+    forward_P2 = np.stack([numbers, numbers + pairs], axis=1)
+    both_ways = [
+        paired_scores(verifier, texts, texts, way, encoder.device) for way in (forward_P2, forward_P2[:, ::-1])
+    ]
+    scores_P = (both_ways[0] + both_ways[1]) / 2
     if recall.weight:
         scores_P += recall.weight * pair_cosines(
             recall.vectors(both, "query", texts, progress and f"{progress}, recall")
         )
+    check_scores(scores_P, encoder, f"{progress or 'pairs'} scored by {type(verifier).__name__}")
     counts = {"pairs": pairs, "empty_texts": texts.vectors.empty, "truncated_texts": texts.vectors.truncated}
     return scores_P.double().cpu().numpy(), counts
 

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from compret.evaluation.atomic import atomic_path as atomic_path
-from compret.evaluation.atomic import atomic_write as atomic_write
+from compret.evaluation.atomic import atomic_write
 from compret.evaluation.nevir_result import NevIRResult
 from compret.evaluation.trec import (
     read_per_query,

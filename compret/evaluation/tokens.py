@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from compret.distributed import dealt, gather_dealt
-from compret.evaluation.encode import Places, Vectors, encoded_rounds
+from compret.evaluation.encode import Places, Vectors, check_scores, encoded_rounds
 from compret.evaluation.store import MEMORY, VectorStore, half_on_disk
 from compret.nn.encoder import TextEncoder
 from compret.nn.pairs import TokenStates, joined, token_states
@@ -55,7 +55,7 @@ def encode_tokens(
         memory: bytes of states above which they go to a memory-mapped temporary file; and likewise of vectors.
 
     Raises:
-        UserError: the temporary folder has no room for such a file.
+        UserError: the temporary folder has no room for such a file, or the encoder gives states that are not finite.
     """
     unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     tokenized = encoder.tokenizer(list(unique), kind)
@@ -63,15 +63,19 @@ def encode_tokens(
     lengths = np.array([end - start for start, end in kept], dtype=np.int64)
     starts = np.append(0, np.cumsum(lengths))
     store = _store(int(starts[-1]), encoder.width, memory)
-    pooled = VectorStore(len(unique), encoder.width, encoder.device, memory)
-    none_TD = torch.empty((0, encoder.width), device=encoder.device)
+    pooled = VectorStore(len(unique), encoder.pooled_width, encoder.device, memory)
+    none_TD, none_BD = (
+        torch.empty((0, width), device=encoder.device) for width in (encoder.width, encoder.pooled_width)
+    )
     for places, encoded in encoded_rounds(encoder, tokenized, progress):
         mine = [token_states(e, [kept[i] for i in rows]) for e, rows in zip(encoded, dealt(places), strict=True)]
-        states = joined([TokenStates(none_TD, (), none_TD), *mine])
+        states = joined([TokenStates(none_TD, (), none_BD), *mine])
         tokens = [np.concatenate([np.arange(starts[i], starts[i + 1]) for i in rows]) for rows in places]
         where, rows_TD = gather_dealt(states.unit_TD.half(), tokens)
         store[torch.from_numpy(where)] = rows_TD.cpu()
+        check_scores(rows_TD, encoder, progress)
         where, rows_BD = gather_dealt(states.pooled_BD, places)
+        check_scores(rows_BD, encoder, progress)
         pooled[where] = rows_BD
     rows_N = np.array([unique[text] for text in texts], dtype=np.int64)
     vectors = Vectors(pooled, rows_N, tokenized.truncated, sum(not text.strip() for text in texts))

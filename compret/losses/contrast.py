@@ -31,6 +31,7 @@ class Contrast(PairLoss):
     """Leave out candidates that are the same text as the anchor or its positive."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.others is not None and self.candidates == "all":
             raise UserError("loss.others: needs loss.candidates own; of all, it could leave out the anchor's negative")
 

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from compret.losses.pair import check_temperature
+
 
 @dataclass(frozen=True)
 class InfoNCE:
@@ -26,6 +28,9 @@ class InfoNCE:
     """Also rank the anchors for each positive, and take the mean of both directions."""
     mask_duplicates: bool = True
     """Leave out candidates that are the same text as the anchor or its positive."""
+
+    def __post_init__(self) -> None:
+        check_temperature(self.temperature)
 
     def __call__(
         self,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Literal
 
 from torch import Tensor
 
-from compret.types import PairScores
+from compret.types import PairScores, UserError
 
 
 class PairLoss(ABC):
@@ -15,6 +16,14 @@ class PairLoss(ABC):
 
     others: int | None = None
     """Candidates of other rows that every anchor must be scored with; all if None."""
+
+    temperature: float = 1.0
+    """Divides the scores."""
+
+    def __post_init__(self) -> None:
+        check_temperature(self.temperature)
+        if self.others is not None and self.others < 0:
+            raise UserError(f"model.loss.others {self.others}: at least 0 other rows' positives")
 
     @property
     @abstractmethod
@@ -24,3 +33,13 @@ class PairLoss(ABC):
     @abstractmethod
     def __call__(self, scores: PairScores) -> Tensor:
         """The loss of this rank's B anchors: a scalar, float32."""
+
+
+def check_temperature(temperature: float) -> None:
+    """Refuse what no score may be divided by.
+
+    Raises:
+        UserError: it is not above 0, or not finite.
+    """
+    if not 0 < temperature < math.inf:
+        raise UserError(f"model.loss.temperature {temperature}: above 0")

@@ -56,7 +56,8 @@ def signed_words(anchors: Sequence[str], candidates: Sequence[str]) -> Any:
     from scipy.sparse import csr_array
 
     column: dict[tuple[str, bool], int] = {}
-    counts, columns, ends = [], [], [0]
+    counts: list[int] = []
+    columns, ends = [], [0]
     for anchor, candidate in zip(anchors, candidates, strict=True):
         before, after = Counter(words(anchor)), Counter(words(candidate))
         for added, change in ((True, after - before), (False, before - after)):

@@ -29,6 +29,7 @@ def run_meta(task: SuiteRunner) -> dict[str, Any]:
         "backbone": task.encoder.name,
         "revision": task.encoder.revision,
         "pooling": task.encoder.pooling,
+        "backbone_similarity": task.encoder.similarity,
         "max_length": task.encoder.max_length,
         "verifier": describe(verifier) if isinstance(verifier, Verifier) else None,
         "special_tokens": getattr(task, "special_tokens", None),

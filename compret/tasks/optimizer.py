@@ -31,8 +31,9 @@ class AdamW:
     """Steps of linear warm-up if a whole number of at least 1, else their share of all steps."""
 
     def __post_init__(self) -> None:
-        if self.lr < 0 or self.weight_decay < 0 or self.warmup < 0:
-            raise UserError("model.optimizer: lr, weight_decay and warmup are at least 0")
+        for option in ("lr", "weight_decay", "warmup"):
+            if not 0 <= getattr(self, option) < math.inf:
+                raise UserError(f"model.optimizer.{option} {getattr(self, option)}: at least 0, and finite")
         if self.warmup > 1 and self.warmup != int(self.warmup):
             raise UserError(f"model.optimizer.warmup {self.warmup}: whole steps, or a share up to 1")
 

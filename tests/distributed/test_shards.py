@@ -12,6 +12,8 @@ import pytest
 import torch
 from lightning.fabric.utilities.load import _load_distributed_checkpoint
 
+from tests.processes import COMPRET, ON_CPU, outcome
+
 SHARDS = (
     *("--trainer.devices", "2", "--trainer.strategy.class_path", "cpu_shards.CPUShards"),
     *("--trainer.strategy.init_args.state_dict_type", "sharded"),
@@ -24,11 +26,9 @@ UNSEEN = ("key.bias", "project.bias", "head.3.bias")
 """No score depends on them (attention's keys, a softmax's shift): their gradient is mere rounding."""
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)}
-    common = ("--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false")
-    command = [sys.executable, "-m", "compret", *arguments, *common, "--trainer.default_root_dir", str(folder)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180)
+def run(folder: Path, *arguments: str) -> tuple[int, str]:
+    found = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    return outcome([*COMPRET, *arguments, *ON_CPU, "--trainer.default_root_dir", folder], env={"PYTHONPATH": found})
 
 
 def fit(folder: Path, tiny: Path, file: Path, rows: int, *more: str) -> Path:
@@ -39,9 +39,9 @@ def fit(folder: Path, tiny: Path, file: Path, rows: int, *more: str) -> Path:
         *("--data.files", f"[{file}]", "--data.batch_size", str(rows), "--data.holdout", "0.1", "--data.workers", "0"),
         *("--trainer.gradient_clip_val", "0.05", "--name", "fit"),
     )
-    done = run(folder, "fit", *more, *options)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "sync_dist" not in done.stderr
+    code, said = run(folder, "fit", *more, *options)
+    assert code == 0, said[-3000:]
+    assert "sync_dist" not in said
     return folder / "checkpoints" / "fit" / "version_0" / "last.ckpt"
 
 
@@ -82,13 +82,13 @@ def test_a_verifier_and_its_encoder_are_sharded(tiny: Path, triplets: Path, tmp_
 def test_shards_are_tested_like_a_whole_model(tiny: Path, triplets: Path, beir: Path, tmp_path: Path) -> None:
     sharded = fit(tmp_path, tiny, triplets, 4, *SHARDS, "--trainer.max_steps", "2")
     command = ("test", "--data.source", str(beir), "--ckpt_path", str(sharded))
-    refused = run(tmp_path, *command)
-    assert refused.returncode == 2
-    assert f"{sharded}: sharded, for --trainer.strategy fsdp" in refused.stderr
-    consolidate = refused.stderr[refused.stderr.index("python -m lightning") :].split()[1:]
+    code, said = run(tmp_path, *command)
+    assert code == 2
+    assert f"{sharded}: sharded, for --trainer.strategy fsdp" in said
+    consolidate = said[said.index("python -m lightning") :].split()[1:5]
     subprocess.run([sys.executable, *consolidate], check=True, capture_output=True)
-    assert run(tmp_path, *command, *SHARDS).returncode == 0
-    assert run(tmp_path, *command[:-1], f"{sharded}.consolidated").returncode == 0
+    assert run(tmp_path, *command, *SHARDS)[0] == 0
+    assert run(tmp_path, *command[:-1], f"{sharded}.consolidated")[0] == 0
     found = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("logs/test/version_*/results.json"))]
     assert len(found) == 2
     assert found[0]["retrieval"] == found[1]["retrieval"]
@@ -98,7 +98,7 @@ def test_shards_are_tested_like_a_whole_model(tiny: Path, triplets: Path, beir: 
 def test_a_frozen_encoder_is_not_sharded(tiny: Path, triplets: Path, tmp_path: Path) -> None:
     model = (*TRANSFORMER, "--model.frozen", "true", "--model.backbone", str(tiny), "--model.max_length", "32")
     data = ("--data.files", f"[{triplets}]", "--data.batch_size", "4", "--data.workers", "0")
-    done = run(tmp_path, "fit", *model, *data, *SHARDS, "--trainer.max_steps", "1")
-    assert done.returncode != 0
-    assert "compret: model.frozen: each rank encodes what it has not seen" in done.stderr
-    assert "Traceback" not in done.stderr
+    code, said = run(tmp_path, "fit", *model, *data, *SHARDS, "--trainer.max_steps", "1")
+    assert code != 0
+    assert "compret: model.frozen: each rank encodes what it has not seen" in said
+    assert "Traceback" not in said

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compret.evaluation.results import NearMissResult, RecallStage, Results, RetrievalResult, atomic_write
+from compret.evaluation.atomic import atomic_write
+from compret.evaluation.results import NearMissResult, RecallStage, Results, RetrievalResult
 from compret.metrics.edit_words import edit_word_scores
 from compret.metrics.nearmiss import jaccard, near_miss_metrics
 from compret.metrics.ranking import METRICS, ranking_scores

@@ -1,0 +1,31 @@
+"""Whether this CPU is made for bfloat16: without AVX-512-BF16 or AMX its matrix products may take 300 times as long."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+_WIDTH = 128
+_SECONDS = 0.01
+
+
+def bf16_slowdown() -> float:
+    """How many times as long a product of bfloat16 matrices takes as one of float32, on this CPU: above 1 is slower.
+
+    Measured, in about 20 ms, or as long as two products take.
+    """
+    return _seconds(torch.bfloat16) / _seconds(torch.float32)
+
+
+def _seconds(dtype: torch.dtype) -> float:
+    """The shortest of a few products, after one that warms up."""
+    matrix = torch.ones(_WIDTH, _WIDTH, dtype=dtype)
+    torch.mm(matrix, matrix)
+    times: list[float] = []
+    begun = time.perf_counter()
+    while not times or time.perf_counter() - begun < _SECONDS:
+        start = time.perf_counter()
+        torch.mm(matrix, matrix)
+        times.append(time.perf_counter() - start)
+    return min(times)
