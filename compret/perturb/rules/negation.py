@@ -62,7 +62,7 @@ def _restricted(sent: Span, verb: Token) -> str | None:
     """`texts written in May` -> `texts not written in May`."""
     plain = verb.tag_ in ("VBN", "VBG") and verb.i == verb.head.i + 1 and verb.i + 1 < sent.end
     named = verb.head.tag_ in ("NNP", "NNPS") or verb.lower_ in ("named", "called", "known", "including", "compared")
-    fits = plain and not named and sent.doc[verb.i + 1].tag_ in ("IN", "TO")
+    fits = plain and not named and is_sure(verb) and sent.doc[verb.i + 1].tag_ in ("IN", "TO")
     return replaced(sent, {verb.i: f"not {verb.text}"}) if fits else None
 
 
@@ -70,14 +70,17 @@ def _after_auxiliary(sent: Span, c: Clause) -> str | None:
     word = c.finite
     while word.i + 1 < sent.end and word.nbor().lower_ in listed("outer"):
         word = word.nbor()
-    fits = c.finite.tag_ in ("MD", *FINITE) and c.finite.i > sent.start and word.i + 1 < sent.end
+    inverted = c.finite.i == sent.start or (c.subject is not None and c.subject.i > c.finite.i)
+    fits = c.finite.tag_ in ("MD", *FINITE) and not inverted and word.i + 1 < sent.end
     return replaced(sent, {word.i: "cannot" if word.lower_ == "can" else f"{word.text} not"}) if fits else None
 
 
 def _with_do(sent: Span, c: Clause) -> str | None:
     many, first = c.subject is not None and is_plural(c.subject), Clause(c.verb.head)
     sure = {"VBD": True, "VBZ": many is not True, "VBP": many is not False or c.subject is None}.get(c.verb.tag_)
-    same = c.verb.dep_ != "conj" or c.subject is not None or (not first.auxiliaries and first.verb.tag_ == c.verb.tag_)
+    joined = sent.doc[c.verb.left_edge.i - 1].tag_ in ("CC", ",")
+    shared = joined and not first.auxiliaries and first.verb.tag_ == c.verb.tag_
+    same = c.verb.dep_ != "conj" or c.subject is not None or shared
     base = inflect(c.base, "VB")
     if not (sure and base and same and is_sure(c.verb)):
         return None
