@@ -132,6 +132,7 @@ CASES = {
         ("The company has sold the building.", "The building has been sold by the company."),
         ("The court will publish the results.", "The results will be published by the court."),
         ("They play a game developed by Nintendo.", "They play a game that Nintendo developed."),
+        ("It is a film directed by Peyton, and based on a game.", None),
         ("The box weighs two pounds.", None),  # stative
         ("The men set sail.", None),  # an idiom
         ("Every student read a book.", None),  # scope
@@ -187,6 +188,7 @@ CASES = {
         ("She is unable to walk.", "She is not able to walk."),
         ("The claim is untrue.", "The claim is not true."),
         ("He is not unable to walk.", None),
+        ("Neither was able to walk.", None),
         ("He is unhappy.", None),  # neither happy nor unhappy is possible
         ("This is the best possible result.", None),
     ],

@@ -89,4 +89,5 @@ def _reduced(sent: Span, c: Clause) -> str | None:
         return None
     plain = verb.head.i + 1 == verb.i == agent.head.i - 1 and verb.head.tag_ in ("NN", "NNS")
     a, a_end = phrase(agent)
+    plain = plain and not any(t.tag_ == "CC" for t in sent.doc[a_end : a_end + 2])
     return arranged(sent, [(sent.start, verb.i), "that", (a, a_end), form, (a_end, sent.end)]) if plain else None
