@@ -87,7 +87,7 @@ class NearMissPairs(Suite):
     """Near-miss files, each a set named by its file's stem.
 
     Args:
-        files: files of anchor, candidate, label, category; `pydoc:nearmiss` is the embedded one.
+        files: files of anchor, candidate, label, category; `minimal_pairs:test` is the embedded one.
         validation_files: pairs on which the best-F1 threshold is chosen; f1 and threshold are null without them.
         min_candidate_length: characters; pairs of shorter candidates are left out and counted (21 in the paper's test).
         drop_containing: pairs whose candidate contains one of these texts are left out and counted (the paper's test
@@ -102,8 +102,8 @@ class NearMissPairs(Suite):
         drop_containing: list[str] | None = None,
     ) -> None:
         super().__init__()
-        self.files = ["pydoc:nearmiss"] if files is None else files
-        embedded = ["pydoc:nearmiss_validation"] if files is None else []
+        self.files = ["minimal_pairs:test"] if files is None else files
+        embedded = ["minimal_pairs:validation"] if files is None else []
         self.validation_files = embedded if validation_files is None else validation_files
         self.keep = PairFilter(min_candidate_length, tuple(drop_containing or ()))
         if not self.files:

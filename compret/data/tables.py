@@ -29,7 +29,7 @@ def load_triplets(source: str) -> Dataset:
     """Rows with the columns anchor, positive and, where the source has them, negative and category.
 
     Args:
-        source: a file (CSV, TSV, JSON lines, Parquet), `pydoc:retrieval` or `pydoc:structneg` for the embedded data, a
+        source: a file (CSV, TSV, JSON lines, Parquet), `pydoc:retrieval` for the embedded data, a
             folder of such files or one saved by `datasets`, or a hub id (`owner/name:split`,
             `owner/name@revision:split`). `reworded:` before any of them makes triplets whose positives are reworded by
             rule; `perturb:` before one makes triplets of its texts alone (the extra `perturb`).
@@ -59,10 +59,9 @@ def _pydoc_file(source: str) -> Path:
     from compret.data.pydoc import pydoc
 
     name = source.partition(":")[2]
-    if name not in ("retrieval", "structneg"):
-        raise UserError(f"{source}: PyDoc has pydoc:retrieval and pydoc:structneg")
-    file: Path = getattr(pydoc(), name)
-    return file
+    if name != "retrieval":
+        raise UserError(f"{source}: PyDoc has pydoc:retrieval alone; written near-misses are minimal_pairs:train")
+    return pydoc().retrieval
 
 
 @cache
