@@ -40,9 +40,8 @@ class Terminate(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self.agreement.any(ending.told is not None):
-            ending.how = "unwind"
             self._save(trainer)
-            raise SystemExit(ending.code)
+            ending.leave()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn == "fit":
