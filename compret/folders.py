@@ -59,6 +59,20 @@ def newest_checkpoint(root: Path, name: str, which: str) -> Path:
     return max(found, key=lambda path: (path.stat().st_mtime_ns, path.parent.name))
 
 
+def meant_checkpoint(given: str | None, root: Path, name: str) -> Path | None:
+    """The checkpoint that `--ckpt_path` means.
+
+    Raises:
+        UserError: it is a word of Lightning's for which compret has no file.
+    """
+    if given in ("last", "best"):
+        return newest_checkpoint(root, name, given)
+    if given == "hpc" or (given and given.startswith("registry") and not Path(given).exists()):
+        meant = "a SLURM job that is queued anew finds its last.ckpt by itself" if given == "hpc" else "there is none"
+        raise UserError(f"--ckpt_path {given}: {meant}; give a file, or last or best with --name")
+    return Path(given) if given else None
+
+
 class RunFolders(Callback):
     """Makes the folders of a run, and takes those away in which nothing came of it, so that none uses up a version.
 

@@ -30,6 +30,14 @@ def finish(run: subprocess.Popen[str], timeout: float = 180) -> str:
     return said
 
 
+def run_here(command: Sequence[object]) -> None:
+    """The same as a process that must end well, in this one: the seconds of its imports are not the point."""
+    from compret.__main__ import main
+
+    assert tuple(command[: len(COMPRET)]) == COMPRET
+    assert main([*map(str, command[len(COMPRET) :])]) == 0
+
+
 def outcome(command: Sequence[object], timeout: float = 180, **settings: Any) -> tuple[int, str]:
     """Exit code and all that was said."""
     run = start(command, **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **settings})

@@ -11,6 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from compret.evaluation.atomic import atomic_path
+from compret.tasks.stored import read_checkpoint
 from compret.types import UserError
 
 
@@ -49,7 +50,7 @@ class LastCheckpoint(ModelCheckpoint):
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Saves each checkpoint under another name beside its own and moves it when it is whole.
+    """Saves each checkpoint under another name beside its own and moves it when it is whole; loads data alone.
 
     Lightning writes to the folder of temporary files instead and copies from there, over the checkpoint before, if that
     is another disk. URLs are left to Lightning.
@@ -69,6 +70,13 @@ class WholeFiles(TorchCheckpointIO):
                 _save(checkpoint, file)
         except UserError as error:
             raise UserError(f"{error}; make space and {_then(Path(path).parent)}") from error
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = lambda storage, loc: storage, weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        if "://" in str(path):
+            return super().load_checkpoint(path, map_location, weights_only=True)
+        return read_checkpoint(Path(path), map_location)
 
 
 def _then(folder: Path) -> str:

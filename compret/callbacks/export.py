@@ -11,7 +11,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from compret.evaluation.retriever import save_verifier
+from compret.evaluation.guard_files import save_verifier
 from compret.tasks.stored import READ_SHARDS
 from compret.types import UserError
 

@@ -65,9 +65,9 @@ def encode(encoder: TextEncoder, texts: Sequence[str], kind: Kind, progress: str
     unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     rows_N = np.array([unique[text] for text in texts], dtype=np.int64)
     tokenized = encoder.tokenizer(list(unique), kind)
-    store = VectorStore(len(unique), encoder.width, encoder.device, memory)
+    store = VectorStore(len(unique), encoder.pooled_width, encoder.device, memory)
     for places, encoded in encoded_rounds(encoder, tokenized, progress):
-        none_BD = torch.empty((0, encoder.width), dtype=torch.float32, device=encoder.device)
+        none_BD = torch.empty((0, encoder.pooled_width), dtype=torch.float32, device=encoder.device)
         pooled = [none_BD, *(e.pooled_BD for e in encoded)]
         where, rows_BD = gather_dealt(torch.cat(pooled), places)
         store[where] = torch.nn.functional.normalize(rows_BD, dim=-1)

@@ -139,7 +139,10 @@ def verifier_scores(
     recall: Recall = Recall(),
     progress: str = "",
 ) -> tuple[NDArray[np.float64], dict[str, int]]:
-    """The score of each pair, `(P,)`, and counts of the texts; both sides get the query prompt.
+    """The score of each pair, `(P,)`, and counts of the texts: what tests, calibration and the guard call its score.
+
+    Sameness has no direction: both sides get the query prompt, and the score is the mean of the verifier's two, of
+    (anchor, candidate) and (candidate, anchor).
 
     Args:
         recall: its encoder's cosine is added if it has a weight.
@@ -152,7 +155,11 @@ def verifier_scores(
     blocks = [order[start : start + _PAIRS] for start in range(0, pairs, _PAIRS)]
     mine = [torch.zeros(0, device=encoder.device)]
     for block in dealt(blocks):
-        mine.append(score_pairs(verifier, texts.states, texts.states, rows[block].tolist(), encoder.device))
+        both_ways = (
+            score_pairs(verifier, texts.states, texts.states, pairs_of_block.tolist(), encoder.device)
+            for pairs_of_block in (rows[block], rows[block][:, ::-1])
+        )
+        mine.append(sum(both_ways, torch.zeros((), device=encoder.device)) / 2)
     where, scores = gather_dealt(torch.cat(mine), blocks)
     scores_P = torch.empty_like(scores).index_copy(0, torch.from_numpy(where).to(scores.device), scores)
     if recall.weight:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
-
 from compret.evaluation.encode import Vectors
+from compret.evaluation.guard_files import guard_settings, load_verifier, recall_folder, stored_calibration
 from compret.evaluation.rerank import Recall, rerank, verifier_scores
 from compret.evaluation.retrieve import rank_documents
 from compret.evaluation.tokens import TokenIndex, encode_tokens
 from compret.metrics.calibration import Calibration
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import Verifier
-from compret.nn.verifiers.stored import build, describe
 from compret.types import UserError
-
-_WEIGHTS, _SETTINGS, _RECALL = "verifier.safetensors", "verifier.json", "recall"
 
 
 @dataclass(frozen=True)
@@ -28,7 +23,7 @@ class Verdict:
 
     score: float
     accept: bool
-    """The score reaches the calibrated threshold."""
+    """The score reaches the calibrated threshold, or the texts are equal."""
     probability: float
     """Calibrated, in (0, 1)."""
 
@@ -71,29 +66,30 @@ class TwoStageRetriever:
         self._indexed: tuple[TokenIndex, Vectors] | None = None
 
     @classmethod
-    def from_pretrained(cls, path: str | Path, device: str = "cpu") -> TwoStageRetriever:
-        """Load the folder `export` of a fitted SimilarityMapVerifier.
+    def from_pretrained(
+        cls, path: str | Path, device: str = "cpu", verifiers: Sequence[type[Verifier]] = ()
+    ) -> TwoStageRetriever:
+        """Load the folder `export` of a fitted SimilarityMapVerifier. Its files are data: nothing they name is run.
+
+        Args:
+            verifiers: classes beside compret's own that the export may name, such as one of yours.
 
         Raises:
-            UserError: the folder holds no verifier, or its weights do not fit its description.
+            UserError: the folder holds no verifier, names another class, or a file is not as it was written.
         """
         folder = Path(path)
-        if not (folder / _SETTINGS).is_file():
-            raise UserError(f"{folder}: no {_SETTINGS} there; give the export of a fitted verifier")
-        settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
-        verifier = build(settings["verifier"])
-        try:
-            verifier.load_state_dict(load_file(folder / _WEIGHTS))
-        except (RuntimeError, OSError) as error:
-            raise UserError(f"{folder / _WEIGHTS}: not the weights that {_SETTINGS} describes") from error
-        calibration = Calibration(**settings["calibration"]) if settings["calibration"] else None
+        settings = guard_settings(folder)
+        verifier = load_verifier(folder, settings, verifiers)
+        recalling = recall_folder(folder)
+        recall = Recall(
+            TextEncoder(str(recalling)).to(device) if recalling else None, settings.number("recall_weight", 0.0)
+        )
         encoder = TextEncoder(str(folder)).to(device)
-        recalls = TextEncoder(str(folder / _RECALL)).to(device) if (folder / _RECALL).is_dir() else None
-        recall = Recall(recalls, settings.get("recall_weight", 0.0))
-        return cls(encoder, verifier, settings["special_tokens"], calibration, recall)
+        return cls(encoder, verifier, settings.flag("special_tokens"), stored_calibration(settings), recall)
 
     def index(self, texts: Sequence[str]) -> TwoStageRetriever:
         """Encode the texts to search in, each once; replaces those of an earlier call."""
+        _check_texts("index", texts)
         if not texts:
             raise UserError("index: no texts; there must be at least one to search in")
         self.texts = list(texts)
@@ -109,6 +105,7 @@ class TwoStageRetriever:
         """
         if self._indexed is None:
             raise UserError("search: index texts first")
+        _check_texts("search", queries)
         if not queries:
             return []
         documents, vectors = self._indexed
@@ -124,28 +121,19 @@ class TwoStageRetriever:
     def same(self, text_a: str, text_b: str) -> Verdict:
         """Whether two texts say the same, by the threshold that was calibrated on validation pairs.
 
+        The order of the two makes no difference, and a text is the same as itself, whatever its score.
+
         Raises:
             UserError: the verifier was never calibrated.
         """
         if self.calibration is None:
             raise UserError("same: the verifier is not calibrated; fit it with near-miss pairs as validation")
-        pair = ([text_a], [text_b])
-        scores_P, _ = verifier_scores(self.encoder, self.verifier, *pair, self.special_tokens, self.recall)
+        a, b = sorted((text_a, text_b))
+        scores_P, _ = verifier_scores(self.encoder, self.verifier, [a], [b], self.special_tokens, self.recall)
         score = float(scores_P[0])
-        return Verdict(score, self.calibration.accepts(score), self.calibration.probability(score))
+        return Verdict(score, a == b or self.calibration.accepts(score), self.calibration.probability(score))
 
 
-def save_verifier(
-    folder: Path, verifier: Verifier, special_tokens: bool, calibration: Calibration | None, recall: Recall
-) -> None:
-    """Write what `TwoStageRetriever.from_pretrained` reads, beside the encoder's files."""
-    settings = {
-        "verifier": describe(verifier),
-        "special_tokens": special_tokens,
-        "calibration": asdict(calibration) if calibration else None,
-        "recall_weight": recall.weight,
-    }
-    if recall.encoder is not None:
-        recall.encoder.save(folder / _RECALL)
-    save_file({k: v.contiguous().cpu() for k, v in verifier.state_dict().items()}, folder / _WEIGHTS)
-    (folder / _SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+def _check_texts(method: str, texts: Sequence[str]) -> None:
+    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+        raise UserError(f"{method}: takes a list of texts, as in {method}(['a text'])")

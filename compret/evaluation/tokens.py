@@ -63,11 +63,13 @@ def encode_tokens(
     lengths = np.array([end - start for start, end in kept], dtype=np.int64)
     starts = np.append(0, np.cumsum(lengths))
     store = _store(int(starts[-1]), encoder.width, memory)
-    pooled = VectorStore(len(unique), encoder.width, encoder.device, memory)
-    none_TD = torch.empty((0, encoder.width), device=encoder.device)
+    pooled = VectorStore(len(unique), encoder.pooled_width, encoder.device, memory)
+    none_TD, none_BD = (
+        torch.empty((0, width), device=encoder.device) for width in (encoder.width, encoder.pooled_width)
+    )
     for places, encoded in encoded_rounds(encoder, tokenized, progress):
         mine = [token_states(e, [kept[i] for i in rows]) for e, rows in zip(encoded, dealt(places), strict=True)]
-        states = joined([TokenStates(none_TD, (), none_TD), *mine])
+        states = joined([TokenStates(none_TD, (), none_BD), *mine])
         tokens = [np.concatenate([np.arange(starts[i], starts[i + 1]) for i in rows]) for rows in places]
         where, rows_TD = gather_dealt(states.unit_TD.half(), tokens)
         store[torch.from_numpy(where)] = rows_TD.cpu()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
+import inspect
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from compret.nn.backbone import MINILM, Pooling, load_backbone, position_limit
+from compret.nn.backbone import MINILM, load_backbone, position_limit
 from compret.nn.dropout import use_fast_dropout
+from compret.nn.export import write_settings
 from compret.nn.flops import Size, transformer_size
 from compret.nn.linear import use_onednn
+from compret.nn.pooling import Dense, Pooling, pool
+from compret.nn.pretrained import load_dense, load_transformer
 from compret.nn.tokenizer import TextTokenizer
 from compret.types import Encoded, TokenBatch, UserError
 
@@ -45,9 +48,9 @@ class TextEncoder(nn.Module):
     """Texts to token states and one pooled vector, with the settings of the checkpoint unless they are overridden.
 
     Args:
-        backbone: a folder (transformers or sentence-transformers) or a hub id.
+        backbone: a folder (transformers or sentence-transformers) or a hub id, owner/name or owner/name@revision.
         max_length: tokens a text may have, special tokens included; the checkpoint's own if None.
-        pooling: mean over the text's tokens, or the first token's state; the checkpoint's own if None.
+        pooling: mean over the text's tokens, the first token's state (cls) or the last's; the checkpoint's own if None.
         query_prompt: put before each query; the checkpoint's own if None.
         document_prompt: put before each document; the checkpoint's own if None.
         dropout: probability for every dropout of the backbone; its own if None.
@@ -74,8 +77,13 @@ class TextEncoder(nn.Module):
         compile: bool = False,
     ) -> None:
         super().__init__()
+        if dropout is not None and not 0 <= dropout < 1:
+            raise UserError(f"model.dropout {dropout}: a probability, from 0 to below 1")
         source = load_backbone(backbone)
-        self.name, self.revision = source.name, source.revision
+        self.name, self.revision, self.folder = source.name, source.revision, source.folder
+        self.normalize, self.similarity = source.normalize, source.similarity
+        self.has_verifier = source.has_verifier
+        """The backbone is the export of a verifier, of which this is the encoder alone."""
         self.pooling: Pooling = pooling or source.pooling
         self.max_length = source.max_length if max_length is None else max_length
         limit = position_limit(source.transformer)
@@ -84,7 +92,12 @@ class TextEncoder(nn.Module):
         query = source.query_prompt if query_prompt is None else query_prompt
         document = source.document_prompt if document_prompt is None else document_prompt
         self.tokenizer = TextTokenizer(source.transformer, self.max_length, {"query": query, "document": document})
-        self.backbone = _load_model(source.transformer)
+        self.backbone, self._pooler = load_transformer(source.transformer)
+        self.dense = torch.nn.ModuleList(map(load_dense, source.dense))
+        self._check_sizes(source.transformer)
+        # a decoder would keep keys and values for a next token
+        has_cache = "use_cache" in inspect.signature(self.backbone.forward).parameters
+        self._no_cache = {"use_cache": False} if has_cache else {}
         use_fast_dropout(self.backbone, dropout)
         if not compile:  # which brings kernels of its own
             use_onednn(self.backbone)
@@ -94,6 +107,7 @@ class TextEncoder(nn.Module):
         self._freeze(freeze or [])
         if lora is not None:
             self.backbone = _with_lora(self.backbone, lora)
+            self.dense.requires_grad_(False)
         if compile:
             self.backbone.compile(dynamic=True)  # in place: parameters keep their names
         self.train()
@@ -102,6 +116,16 @@ class TextEncoder(nn.Module):
     def width(self) -> int:
         """D, the width of token states and pooled vectors."""
         return int(self.backbone.config.hidden_size)
+
+    @property
+    def pooled_width(self) -> int:
+        """Width of pooled vectors: D, unless a Dense module changes it."""
+        return self.dense_layers[-1].outputs if self.dense_layers else self.width
+
+    @property
+    def dense_layers(self) -> list[Dense]:
+        """What follows the pooling, in order."""
+        return [layer for layer in self.dense if isinstance(layer, Dense)]
 
     @property
     def size(self) -> Size:
@@ -114,44 +138,30 @@ class TextEncoder(nn.Module):
 
     def forward(self, batch: TokenBatch) -> Encoded:
         """One pass over `(B, M)` tokens; states keep the autocast type, the pooled vector is float32."""
-        tokens_BMD = self.backbone(input_ids=batch.ids_BM, attention_mask=batch.mask_BM).last_hidden_state
-        pool = cls_pool if self.pooling == "cls" else mean_pool
-        return Encoded(tokens_BMD, batch.mask_BM, pool(tokens_BMD, batch.mask_BM))
+        given = {"input_ids": batch.ids_BM, "attention_mask": batch.mask_BM}
+        tokens_BMD = self.backbone(**given, **self._no_cache).last_hidden_state
+        pooled_BD = pool(self.pooling, tokens_BMD, batch.mask_BM)
+        for layer in self.dense:
+            pooled_BD = layer(pooled_BD)
+        return Encoded(tokens_BMD, batch.mask_BM, pooled_BD)
 
     def save(self, folder: Path) -> None:
         """Write a folder that `SentenceTransformer(folder)` loads with the same scores (adapters are merged)."""
         folder.mkdir(parents=True, exist_ok=True)
         model = _merged(self.backbone)
-        model.save_pretrained(str(folder), safe_serialization=True)
+        model.save_pretrained(str(folder), state_dict={**model.state_dict(), **self._pooler}, safe_serialization=True)
         self.tokenizer.save(folder)
-        for name, content in self._sentence_transformers_files().items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        write_settings(self, folder)
 
-    def _sentence_transformers_files(self) -> dict[str, Any]:
-        """The settings in the schema that every sentence-transformers since 2.0 reads."""
-        kinds = [("", "Transformer"), ("1_Pooling", "Pooling")]
-        modules = [
-            {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{kind}"}
-            for i, (path, kind) in enumerate(kinds)
-        ]
-        pooling = {
-            "word_embedding_dimension": self.width,
-            "pooling_mode_cls_token": self.pooling == "cls",
-            "pooling_mode_mean_tokens": self.pooling == "mean",
-            "pooling_mode_max_tokens": False,
-            "pooling_mode_mean_sqrt_len_tokens": False,
-        }
-        return {
-            "modules.json": modules,
-            "sentence_bert_config.json": {"max_seq_length": self.max_length, "do_lower_case": False},
-            "1_Pooling/config.json": pooling,
-            "config_sentence_transformers.json": {
-                "prompts": dict(self.tokenizer.prompts),
-                "default_prompt_name": None,
-                "similarity_fn_name": "cosine",
-            },
-        }
+    def _check_sizes(self, transformer: Path) -> None:
+        known, rows = len(self.tokenizer.fast), self.backbone.get_input_embeddings().num_embeddings
+        if known > rows:
+            raise UserError(f"{transformer}: the tokenizer has {known} tokens, the model {rows}; they do not fit")
+        width = self.width
+        for layer in self.dense_layers:
+            if layer.inputs != width:
+                raise UserError(f"{self.folder}: a Dense module takes {layer.inputs} inputs, not {width}")
+            width = layer.outputs
 
     def _freeze(self, prefixes: list[str]) -> None:
         for prefix in prefixes:
@@ -161,35 +171,6 @@ class TextEncoder(nn.Module):
                 raise UserError(f"freeze: no parameter of {self.name} starts with '{prefix}'; there are {some[:300]}")
             for parameter in frozen:
                 parameter.requires_grad_(False)
-
-
-def mean_pool(tokens_BMD: Tensor, mask_BM: Tensor) -> Tensor:
-    """Mean over the text's own tokens, `(B, D)` float32."""
-    mask_BM1 = mask_BM.unsqueeze(-1).to(torch.float32)
-    return (tokens_BMD.float() * mask_BM1).sum(1) / mask_BM1.sum(1).clamp(min=1e-9)
-
-
-def cls_pool(tokens_BMD: Tensor, mask_BM: Tensor) -> Tensor:
-    """The first token's state, `(B, D)` float32."""
-    return tokens_BMD[:, 0].float()
-
-
-def _load_model(folder: Path) -> Any:
-    """The backbone in float32, its own pooler frozen: a trained parameter without a gradient would stop DDP."""
-    from transformers import AutoConfig, AutoModel
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        config = AutoConfig.from_pretrained(str(folder))
-        model = AutoModel.from_pretrained(str(folder), config=config, dtype=torch.float32)
-    except (OSError, ValueError, KeyError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise UserError(f"{folder}: no encoder can be read there ({first})") from error
-    if getattr(model, "pooler", None) is not None:
-        model.pooler.requires_grad_(False)
-    return model
 
 
 def _with_lora(model: Any, lora: LoRA) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from compret.nn.files import reading
 from compret.types import Kind, TokenBatch, Tokenized, UserError
 
 _BLOCK = 1 << 14
@@ -78,14 +79,11 @@ class TextTokenizer:
 def _load(folder: Path) -> Any:
     from transformers import AutoTokenizer
 
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(str(folder), use_fast=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{folder}: no tokenizer can be read there ({_first_line(error)})") from error
+    with reading(f"{folder}: no tokenizer can be read there"):
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), use_fast=True, trust_remote_code=False)
+    files = dict(tokenizer.vocab_files_names).values()
+    if not any((folder / name).is_file() for name in files):  # of which transformers makes one that knows no word
+        raise UserError(f"{folder}: no tokenizer there ({' or '.join(files)}); give the folder as it was saved")
     if not tokenizer.is_fast:
         raise UserError(f"{folder}: needs a fast tokenizer (tokenizer.json); save it once with transformers")
     return tokenizer
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -11,9 +11,10 @@ from torch import Tensor
 from compret.distributed import calls_owed, first_row, gather_rows
 from compret.evaluation.approximate import Search
 from compret.losses import InfoNCE, own_texts
-from compret.nn.backbone import MINILM, Pooling
+from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
 from compret.nn.encoder import LoRA, TextEncoder
+from compret.nn.pooling import Pooling
 from compret.tasks.optimizer import AdamW, configure
 from compret.tasks.suites import SuiteRunner
 from compret.types import NearMissSet, RetrievalSet, TripletBatch
@@ -23,9 +24,9 @@ class DualEncoder(SuiteRunner):
     """Trains and tests a text encoder by pooled cosine.
 
     Args:
-        backbone: a folder (transformers or sentence-transformers) or a hub id.
+        backbone: a folder (transformers or sentence-transformers) or a hub id, owner/name or owner/name@revision.
         max_length: tokens a text may have, special tokens included; the checkpoint's own if not given.
-        pooling: mean or cls; the checkpoint's own if not given.
+        pooling: mean, cls or lasttoken; the checkpoint's own if not given.
         query_prompt: put before each query; the checkpoint's own if not given.
         document_prompt: put before each document; the checkpoint's own if not given.
         dropout: probability for every dropout of the backbone; its own if not given.

@@ -25,6 +25,7 @@ def run_meta(task: SuiteRunner) -> dict[str, Any]:
         "backbone": task.encoder.name,
         "revision": task.encoder.revision,
         "pooling": task.encoder.pooling,
+        "backbone_similarity": task.encoder.similarity,
         "max_length": task.encoder.max_length,
         "prompts": dict(task.encoder.tokenizer.prompts),
         "checkpoint": str(trainer.ckpt_path) if trainer.ckpt_path else None,

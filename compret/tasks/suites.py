@@ -16,6 +16,7 @@ from compret.evaluation.bench import Bench
 from compret.evaluation.rerank import Recall
 from compret.evaluation.results import Results
 from compret.nn.encoder import TextEncoder
+from compret.nn.weights import check_finite
 from compret.tasks.meta import run_meta
 from compret.tasks.optimizer import mark_matrices
 from compret.types import NearMissSet, RetrievalSet, TextFile, TripletBatch, UserError
@@ -42,6 +43,7 @@ class SuiteRunner(LightningModule):
         self.trainer.precision_plugin.convert_input = _unchanged  # type: ignore[assignment, method-assign]
 
     def on_fit_start(self) -> None:
+        self._tell_what_is_left_out()
         self.seed = torch.initial_seed()
         self.truncated = 0
 
@@ -74,16 +76,20 @@ class SuiteRunner(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         kind = f"{type(self).__module__}.{type(self).__qualname__}"
-        checkpoint[CHECKPOINT_KEY] = {"class": kind, "recipe": self.recipe, "config": self.config_text}
+        facts = {"recipe": self.recipe, "config": self.config_text, "revision": self.encoder.revision}
+        checkpoint[CHECKPOINT_KEY] = {"class": kind, **facts}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse the weights of another model in one line, before torch lists every tensor.
+        """Refuse the weights of another model, or such as are no numbers, in one line.
 
         Strategies that shard the model load its weights by themselves and leave none here.
         """
         if "state_dict" not in checkpoint:
             return
+        self._take_encoder(checkpoint)
         ours = {name: tensor.shape for name, tensor in self.state_dict().items()}
+        for name in [name for name in checkpoint["state_dict"] if ".pooler." in name and name not in ours]:
+            del checkpoint["state_dict"][name]  # of older versions; it was never used
         theirs = {name: tensor.shape for name, tensor in checkpoint["state_dict"].items()}
         if ours != theirs:
             made_of = checkpoint.get(CHECKPOINT_KEY, {}).get("recipe", {}).get("backbone", "another model")
@@ -91,14 +97,40 @@ class SuiteRunner(LightningModule):
                 f"the checkpoint holds weights of {made_of}, this model is {self.encoder.name}; "
                 "give the --model options that it was trained with"
             )
+        check_finite(checkpoint["state_dict"], "the checkpoint")
+
+    def _take_encoder(self, checkpoint: dict[str, Any]) -> None:
+        """A frozen encoder is in no checkpoint, nor is an export's: it is the backbone, of the same revision."""
+        if any(name.startswith("encoder.") for name in checkpoint["state_dict"]):
+            return
+        stored = checkpoint.get(CHECKPOINT_KEY, {})
+        if stored.get("revision") != self.encoder.revision:
+            trained_on = f"{stored.get('recipe', {}).get('backbone')} ({stored.get('revision')})"
+            raise UserError(
+                f"the checkpoint's verifier was trained on {trained_on}, this backbone is {self.encoder.name} "
+                f"({self.encoder.revision})"
+            )
+        checkpoint["state_dict"] |= {f"encoder.{k}": v for k, v in self.encoder.state_dict().items()}
+
+    def _tell_what_is_left_out(self) -> None:
+        """A verifier's export that is given as a backbone."""
+        if self.encoder.has_verifier and not self.trainer.ckpt_path:
+            log.warning(
+                "%s: an export of which the backbone is the encoder alone; to test its verifier too, give it as "
+                "--ckpt_path in place of --model.backbone",
+                self.encoder.name,
+            )
 
     def new_bench(self) -> Bench:
         return Bench(self.encoder, search=self.search)
 
     def on_validation_epoch_start(self) -> None:
+        if self.trainer.state.fn == "validate":
+            self._tell_what_is_left_out()
         self.bench = self.new_bench()
 
     def on_test_epoch_start(self) -> None:
+        self._tell_what_is_left_out()
         self.bench = self.new_bench()
 
     def test_step(self, batch: RetrievalSet | NearMissSet, batch_idx: int, dataloader_idx: int = 0) -> None:

@@ -23,13 +23,16 @@ from compret.distributed import (
 )
 from compret.evaluation.approximate import Search
 from compret.evaluation.bench import Bench
+from compret.evaluation.guard_files import stored_calibration
 from compret.evaluation.rerank import Recall
 from compret.losses import Contrast, PairLoss, own_texts
 from compret.metrics.calibration import Calibration
-from compret.nn.backbone import MINILM, Pooling
+from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
 from compret.nn.encoder import LoRA, TextEncoder
+from compret.nn.files import Settings
 from compret.nn.pairs import BUDGET, TokenStates, joined, score_all, score_pairs, token_states
+from compret.nn.pooling import Pooling
 from compret.nn.verifiers import PooledCosine, Verifier
 from compret.nn.verifiers.stored import describe
 from compret.tasks.frozen import StateCache
@@ -47,10 +50,10 @@ class SimilarityMapVerifier(SuiteRunner):
 
     Args:
         verifier: scores a pair from its similarity map; pooled cosine if not given.
-        backbone: a folder (transformers or sentence-transformers) or a hub id.
+        backbone: a folder (transformers or sentence-transformers) or a hub id, owner/name or owner/name@revision.
         frozen: train the verifier alone; each text is encoded once and its states are kept.
         max_length: tokens a text may have, special tokens included; the checkpoint's own if not given.
-        pooling: mean or cls; the checkpoint's own if not given.
+        pooling: mean, cls or lasttoken; the checkpoint's own if not given.
         query_prompt: put before each query; the checkpoint's own if not given.
         document_prompt: put before each document; the checkpoint's own if not given.
         dropout: probability for every dropout of the backbone; its own if not given.
@@ -133,6 +136,8 @@ class SimilarityMapVerifier(SuiteRunner):
             raise UserError(
                 f"max_length {self.encoder.max_length}: the verifier takes maps of {self.verifier.max_tokens} tokens"
             )
+        if frozen and self.encoder.pooled_width != self.encoder.width:
+            raise UserError(f"model.frozen: the Dense module of {backbone} changes the width; train end to end")
         if frozen:
             self.encoder.requires_grad_(False)
         self.frozen, self.special_tokens = frozen, special_tokens
@@ -276,24 +281,17 @@ class SimilarityMapVerifier(SuiteRunner):
         super().on_save_checkpoint(checkpoint)
         checkpoint[CHECKPOINT_KEY]["calibration"] = asdict(self.calibration) if self.calibration else None
         checkpoint[CHECKPOINT_KEY]["scored_with"] = self.scored_with
-        checkpoint[CHECKPOINT_KEY]["revision"] = self.encoder.revision
         if self.frozen:
             for name in [name for name in checkpoint["state_dict"] if name.startswith("encoder.")]:
                 del checkpoint["state_dict"][name]
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        stored = checkpoint.get(CHECKPOINT_KEY, {})
-        if "state_dict" in checkpoint and not any(name.startswith("encoder.") for name in checkpoint["state_dict"]):
-            if stored.get("revision") != self.encoder.revision:
-                trained_on = f"{stored.get('recipe', {}).get('backbone')} ({stored.get('revision')})"
-                raise UserError(
-                    f"the checkpoint's verifier was trained on {trained_on}, this backbone is {self.encoder.name} "
-                    f"({self.encoder.revision})"
-                )
-            checkpoint["state_dict"] |= {f"encoder.{k}": v for k, v in self.encoder.state_dict().items()}
         super().on_load_checkpoint(checkpoint)
-        if stored.get("calibration"):
-            self._take_calibration(Calibration(**stored["calibration"]), stored.get("scored_with", {}))
+        stored = Settings("the checkpoint", checkpoint.get(CHECKPOINT_KEY, {}))
+        if calibration := stored_calibration(stored):
+            recipe, scored_with = (stored.part(key, Settings(key, {})).content for key in ("recipe", "scored_with"))
+            told = {name: recipe[name] for name in ("special_tokens", "recall_weight") if name in recipe}
+            self._take_calibration(calibration, {**told, **scored_with})
 
     def _take_calibration(self, calibration: Calibration, scored_with: dict[str, Any]) -> None:
         """A threshold of other scores says nothing of these (law 10)."""

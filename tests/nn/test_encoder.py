@@ -15,9 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling
 
 from compret.evaluation.encode import encode
 from compret.nn.encoder import LoRA, TextEncoder
+from compret.nn.pooling import pool
 from compret.types import TokenBatch, UserError
 
 
@@ -30,7 +32,7 @@ def ours(folder: Path, texts: list[str], kind: Any = "query", **options: Any) ->
     return encode(TextEncoder(str(folder), **options), texts, kind).unit_ND.numpy()
 
 
-@pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize("pooling", ["mean", "cls", "lasttoken"])
 @pytest.mark.parametrize("schema", ["old", "new"])
 def test_vectors_are_those_of_sentence_transformers(
     tmp_path: Path, sentences: list[str], new_backbone: Callable[..., Path], pooling: str, schema: str
@@ -85,7 +87,7 @@ def test_neither_padding_nor_neighbours_change_a_vector(
     torch.testing.assert_close(got.tokens_BMD[:1, : len(ids[0])], expected.tokens_BMD, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize("pooling", ["mean", "cls", "lasttoken"])
 def test_a_saved_encoder_is_loaded_by_sentence_transformers(
     tmp_path: Path, tiny: Path, sentences: list[str], pooling: Any
 ) -> None:
@@ -97,6 +99,48 @@ def test_a_saved_encoder_is_loaded_by_sentence_transformers(
     expected = encode(encoder, sentences, "query").unit_ND.numpy()
     np.testing.assert_allclose(peer(tmp_path / "export", sentences, prompt_name="query"), expected, atol=1e-5)
     np.testing.assert_allclose(ours(tmp_path / "export", sentences), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("pooling", ["mean", "lasttoken"])
+def test_pooling_is_that_of_sentence_transformers_on_both_sides(pooling: Any, side: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    tokens_BMD = torch.randn(6, 7, 5, generator=generator)
+    mask_BM = (torch.arange(7) < torch.tensor([7, 6, 5, 3, 2, 1]).unsqueeze(1)).long()
+    mask_BM = mask_BM.flip(1) if side == "left" else mask_BM
+    theirs = Pooling(5, pooling_mode=pooling)({"token_embeddings": tokens_BMD, "attention_mask": mask_BM})
+    torch.testing.assert_close(pool(pooling, tokens_BMD, mask_BM), theirs["sentence_embedding"])
+
+
+@pytest.fixture
+def decoder(tmp_path: Path, tiny: Path) -> Path:
+    """A Llama of width 32 that pools the last token, as 7B embedders do; its tokenizer pads on the left."""
+    from transformers import AutoTokenizer, LlamaConfig, LlamaModel
+
+    folder = tmp_path / "decoder"
+    tokenizer = AutoTokenizer.from_pretrained(str(tiny), padding_side="left")
+    tokenizer.save_pretrained(str(folder))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+        LlamaModel(LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=4096, **sizes)).save_pretrained(
+            folder
+        )
+    for name in ("modules.json", "sentence_bert_config.json"):
+        shutil.copy(tiny / name, folder / name)
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text('{"embedding_dimension": 32, "pooling_mode": "lasttoken"}')
+    return folder
+
+
+def test_a_decoder_gives_the_vectors_of_sentence_transformers(
+    decoder: Path, tmp_path: Path, sentences: list[str]
+) -> None:
+    """Which pads on the left here, and compret on the right."""
+    encoder = TextEncoder(str(decoder))
+    np.testing.assert_allclose(ours(decoder, sentences), peer(decoder, sentences), atol=2e-6)
+    encoder.save(tmp_path / "export")
+    np.testing.assert_allclose(peer(tmp_path / "export", sentences), peer(decoder, sentences), atol=2e-6)
 
 
 def test_adapters_train_alone_and_are_merged_when_saved(tmp_path: Path, tiny: Path, sentences: list[str]) -> None:
@@ -139,12 +183,12 @@ def test_what_cannot_be_read_is_one_line(
     (tmp_path / "empty").mkdir()
     odd = new_backbone(tmp_path / "odd")
     modules = json.loads((odd / "modules.json").read_text())
-    modules.append({"idx": 2, "name": "2", "path": "2_Dense", "type": "x.Dense"})
+    modules.append({"idx": 2, "name": "2", "path": "2_Odd", "type": "x.WeightedLayerPooling"})
     (odd / "modules.json").write_text(json.dumps(modules))
     arguments: dict[str, tuple[Any, str]] = {
         "no folder": ({"backbone": str(tmp_path / "none")}, "no such folder"),
         "no model": ({"backbone": str(tmp_path / "empty")}, "no model there"),
-        "module": ({"backbone": str(odd)}, "does not know the module Dense"),
+        "module": ({"backbone": str(odd)}, "does not know the module WeightedLayerPooling"),
         "length": ({"backbone": str(tiny), "max_length": 65}, "takes 2 to 64 tokens"),
         "freeze": ({"backbone": str(tiny), "freeze": ["layer"]}, "no parameter of .* starts with 'layer'"),
         "hub": ({"backbone": "nobody/no-model"}, "hub"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
 from compret.nn.simmap import SimilarityMaps
 from compret.nn.verifiers.base import Verifier
 from compret.nn.verifiers.maxsim import MaxSim
+from compret.types import UserError
 
 
 class Residual(Verifier):
@@ -20,6 +23,8 @@ class Residual(Verifier):
 
     def __init__(self, verifier: Verifier, base: Verifier | None = None, temperature: float = 0.1) -> None:
         base = MaxSim() if base is None else base
+        if not 0 < temperature < math.inf:
+            raise UserError(f"model.verifier.temperature {temperature}: must be finite and above 0")
         super().__init__(verifier=verifier, base=base, temperature=temperature)
         self.verifier, self.base, self.temperature = verifier, base, temperature
         self.max_tokens = min(verifier.max_tokens, base.max_tokens)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from compret.nn.simmap import SimilarityMaps
 from compret.nn.verifiers.base import Verifier
+from compret.types import UserError
 
 
 class SoftAlignment(Verifier):
@@ -26,6 +29,8 @@ class SoftAlignment(Verifier):
     def __init__(
         self, distance: float = 0.1, temperature: float = 0.1, band: int | None = None, monotone: float = 0.0
     ) -> None:
+        if not 0 < temperature < math.inf:
+            raise UserError(f"model.verifier.temperature {temperature}: must be finite and above 0")
         super().__init__(distance=distance, temperature=temperature, band=band, monotone=monotone)
         self.distance, self.temperature, self.band, self.monotone = distance, temperature, band, monotone
 

@@ -1,0 +1,180 @@
+"""Files that come from elsewhere, read as data: bounded JSON, typed settings, names that stay in their folder."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compret.types import UserError
+
+MAX_JSON = 4 << 20
+"""Bytes of a settings file; real ones have a few thousand."""
+_MAX_TOKENIZER = 1 << 28
+_DEEPEST = 64
+_MOST = 1e300
+
+
+def read_json(path: Path, limit: int = MAX_JSON) -> Any:
+    """A JSON file's content; NaN and infinity are no JSON.
+
+    Raises:
+        UserError: it is not a plain file, too large, too deep, or no JSON.
+    """
+    checked_file(path, limit)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise UserError(f"{path}: nested too deep; give the file as it was written") from error
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path}: not valid JSON ({first_line(error)})") from error
+    if _depth(content) > _DEEPEST:
+        raise UserError(f"{path}: nested more than {_DEEPEST} deep; give the file as it was written")
+    return content
+
+
+def checked_file(path: Path, limit: int | None = None) -> Path:
+    """A plain file of at most so many bytes: no pipe or device, on which a reader would wait for ever."""
+    if not path.is_file():
+        raise UserError(f"{path}: {'not a plain file' if path.exists() else 'no such file'}")
+    if limit is not None and path.stat().st_size > limit:
+        raise UserError(f"{path}: {path.stat().st_size:,} bytes, where at most {limit:,} are read")
+    return path
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The file or folder of a name that a file in `folder` gives; links of the hub's cache stay in the cache.
+
+    Raises:
+        UserError: the name is absolute or leads out of the folder, by `..` or by a link.
+    """
+    path = folder / name
+    if "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts or not _is_within(path, folder):
+        raise UserError(f"{folder}: '{name}' leads out of the folder, where nothing is read; copy the file there")
+    return path
+
+
+def check_links(folder: Path) -> None:
+    """Refuse a model folder of which a file, or a file one folder deeper, is a link to somewhere else."""
+    for path in [*folder.glob("*"), *folder.glob("*/*")]:
+        if path.is_symlink():
+            inside(folder, str(path.relative_to(folder)))
+        if path.suffix == ".json":
+            checked_file(path, _MAX_TOKENIZER if path.name in ("tokenizer.json", "vocab.json") else MAX_JSON)
+
+
+def _is_within(path: Path, folder: Path) -> bool:
+    home = folder.parent.parent if folder.parent.name == "snapshots" else folder
+    try:
+        return path.resolve().is_relative_to(home.resolve())
+    except (OSError, RuntimeError):  # links in a circle
+        return False
+
+
+@contextmanager
+def reading(what: object) -> Iterator[None]:
+    """Any error of a library that reads a foreign file, as one line that names it; Rust's panics too."""
+    try:
+        yield
+    except UserError:
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise UserError(f"{what} ({first_line(error)})") from error
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line of moderate length."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:200] if lines else type(error).__name__
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A foreign mapping, asked for values of a kind; each that is missing or of another kind is one error.
+
+    Args:
+        origin: what the messages name, such as the file.
+        content: any value; one that is no mapping is refused.
+    """
+
+    origin: str
+    content: Any
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.content, Mapping) or not all(isinstance(key, str) for key in self.content):
+            raise UserError(f"{self.origin}: must hold names and values, not {_shown(self.content)}")
+
+    @classmethod
+    def of(cls, path: Path) -> Settings:
+        """Those of a JSON file; none where there is no file."""
+        return cls(str(path), read_json(path) if path.exists() or path.is_symlink() else {})
+
+    def get(self, key: str, kind: type | tuple[type, ...], what: str, default: Any = ...) -> Any:
+        """A value of a kind; null counts as missing. Without a default it must be there."""
+        value = self.content.get(key)
+        if value is None and default is not ...:
+            return default
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise UserError(f"{self.origin}: '{key}' must be {what}, not {_shown(value)}")
+        return value
+
+    def text(self, key: str, default: Any = ...) -> Any:
+        value = self.get(key, str, "a text", default)
+        if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+            raise UserError(f"{self.origin}: '{key}' holds half a letter (a lone surrogate): {_shown(value)}")
+        return value
+
+    def flag(self, key: str, default: Any = ...) -> Any:
+        return self.get(key, bool, "true or false", default)
+
+    def whole(self, key: str, least: int, default: Any = ...) -> Any:
+        value = self.get(key, (int, float), "a whole number", default)
+        if self.content.get(key) is None:
+            return value
+        if (isinstance(value, float) and not value.is_integer()) or value < least:
+            raise UserError(f"{self.origin}: '{key}' must be a whole number from {least}, not {_shown(value)}")
+        return int(value)
+
+    def number(self, key: str, default: Any = ..., above: float = -math.inf) -> Any:
+        """A finite number greater than `above`."""
+        value = self.get(key, (int, float), "a number", default)
+        if self.content.get(key) is None:
+            return value
+        if not max(above, -_MOST) < value < _MOST:
+            limit = "finite" if above == -math.inf else f"finite and above {above:g}"
+            raise UserError(f"{self.origin}: '{key}' must be {limit}, not {_shown(value)}")
+        return float(value)
+
+    def part(self, key: str, default: Any = ...) -> Any:
+        """The settings within."""
+        value = self.content.get(key)
+        return default if value is None and default is not ... else Settings(f"{self.origin}: '{key}'", value)
+
+
+def _shown(value: object) -> str:
+    return {dict: "a mapping", list: "a list", type(None): "missing"}.get(type(value), repr(value)[:60])
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")
+
+
+def _depth(content: Any) -> int:
+    """How deep lists and mappings stand in one another, level by level."""
+    level, depth = [content], 0
+    while level := [
+        inner
+        for value in level
+        if isinstance(value, dict | list)
+        for inner in (value.values() if isinstance(value, dict) else value)
+        if isinstance(inner, dict | list)
+    ]:
+        depth += 1
+    return depth
