@@ -55,6 +55,7 @@ class Terminate(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         ending.how = "unwind"
+        del self.agreement  # its connections, whose threads must not outlive the run
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         ending.listen()

@@ -174,5 +174,5 @@ def test_a_threshold_is_not_chosen_on_a_test_file() -> None:
 
 def test_two_sets_of_one_name_are_refused_before_they_are_read() -> None:
     suites = [NearMissPairs([f"{folder}/pairs.jsonl"]) for folder in ("one", "two")]
-    with pytest.raises(UserError, match="dataset 'pairs' stands there 2 times"):
+    with pytest.raises(UserError, match="dataset 'pairs' stands there twice"):
         Suites(suites).test_dataloader()  # type: ignore[arg-type]
