@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from compret import __version__
-from compret.signals import end_with_launcher, ending
+from compret.signals import end_with_launcher, ending, wait_for_launcher
 
 COMMANDS = {
     "fit": "train, with checkpoints, validation and an export that SentenceTransformer loads",
@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if isinstance(error, KeyboardInterrupt):
                 ending.told = ending.told or signal.SIGINT
             if ending.told is None:
+                wait_for_launcher(error)
                 raise
             ending.say()
             return ending.code  # whatever else went wrong on the way out

@@ -8,6 +8,7 @@ import os
 import time
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,8 +32,8 @@ from compret.callbacks.resume import Resume
 from compret.callbacks.terminate import Terminate
 from compret.config_files import FindConfig, GivenFirst
 from compret.distributed import check_cores, check_launch, disconnect, launch, slurm_job
-from compret.folders import RunFolders, check_name, newest_checkpoint, next_version
-from compret.nn.bf16 import bf16_slowdown
+from compret.folders import RunFolders, check_name, meant_checkpoint, next_version
+from compret.nn.bf16 import tell_of_slow_bf16
 from compret.options import OneLineParser, check_numbers
 from compret.signals import LAUNCHER
 from compret.tasks.stored import READ_SHARDS, is_export, stored_model
@@ -174,7 +175,9 @@ class CompretCLI(LightningCLI):
         """
         given, command = GivenFirst(args, ("ckpt_path", "name", "trainer.default_root_dir")), args[0]
         check_name(given["name"] or command)
-        path = _checkpoint(given["ckpt_path"], Path(given["trainer.default_root_dir"] or "."), given["name"] or command)
+        path = meant_checkpoint(
+            given["ckpt_path"], Path(given["trainer.default_root_dir"] or "."), given["name"] or command
+        )
         stored = self._stored(parser, given.arguments, path) if path else None
         if stored is not None:
             model = {"class_path": stored["class"], "init_args": stored["recipe"]}
@@ -187,11 +190,13 @@ class CompretCLI(LightningCLI):
 
     def _stored(self, parser: LightningArgumentParser, arguments: list[str], path: Path) -> dict[str, Any]:
         """Class and recipe of a checkpoint; a class of the user's is known once his options have been parsed."""
+        is_resumed = arguments[0] == "fit"
         try:
-            return stored_model(path, resume=arguments[0] == "fit")
+            return stored_model(path, is_resumed)
         except UserError:
-            super().parse_arguments(parser, arguments)
-            return stored_model(path, resume=arguments[0] == "fit")
+            with suppress(UserError):
+                super().parse_arguments(parser, arguments)
+            return stored_model(path, is_resumed)
 
     def _parse_ckpt_path(self) -> None:
         """Lightning's own rule, by which a checkpoint overrides the user, has no say."""
@@ -276,7 +281,8 @@ class CompretCLI(LightningCLI):
         check_launch(trainer.num_devices, trainer.num_nodes)
         if trainer.strategy.root_device.type == "cpu":
             check_cores(trainer.num_devices)
-            _tell_of_slow_bf16(str(trainer.precision))
+            if launch().rank == 0 and "bf16" in str(trainer.precision):
+                tell_of_slow_bf16()
         if trainer.num_devices > 1 and not launch().by and os.environ.get("LOCAL_RANK", "0") == "0":
             os.environ[LAUNCHER] = str(os.getpid())  # for the ranks that Lightning will start
         return trainer
@@ -310,31 +316,6 @@ class CompretCLI(LightningCLI):
                     )
                 )
         return [callback for callback in extra if not any(isinstance(g, type(callback)) for g in given)]
-
-
-def _tell_of_slow_bf16(precision: str) -> None:
-    slowdown = bf16_slowdown() if "bf16" in precision and launch().rank == 0 else 0.0
-    if slowdown > 1:
-        log.warning(
-            "--trainer.precision %s: on this CPU, products of bf16 matrices take %.1f times as long as float32's; "
-            "32-true is faster",
-            precision,
-            slowdown,
-        )
-
-
-def _checkpoint(given: str | None, root: Path, name: str) -> Path | None:
-    """The checkpoint that `--ckpt_path` means.
-
-    Raises:
-        UserError: it is a word of Lightning's for which compret has no file.
-    """
-    if given in ("last", "best"):
-        return newest_checkpoint(root, name, given)
-    if given == "hpc" or (given and given.startswith("registry") and not Path(given).exists()):
-        meant = "a SLURM job that is queued anew finds its last.ckpt by itself" if given == "hpc" else "there is none"
-        raise UserError(f"--ckpt_path {given}: {meant}; give a file, or last or best with --name")
-    return Path(given) if given else None
 
 
 def _seed(seed: bool | int) -> int:

@@ -19,6 +19,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 _TABLES = tempfile.TemporaryDirectory(prefix="compret-tests-")
 os.environ.setdefault("HF_DATASETS_CACHE", _TABLES.name)  # the tests' files are of no use to anyone after them
 torch.set_num_threads(1)  # tiny models gain nothing from more, and threads of parallel tests spin against each other
+os.environ.setdefault("COMPRET_MORE_RANKS", "1")  # two ranks are tested on one core too
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
 import_module("lightning.pytorch")  # whose log writes for ever to the stderr of its import, which must be no test's
 

@@ -29,7 +29,7 @@ ALLOWED = {
     "callbacks": LOWEST | {"signals", "distributed", "data", "metrics", "evaluation", "tasks"},
     "options": LOWEST,
     "config_files": LOWEST | {"recipes"},
-    "folders": LOWEST | {"distributed"},
+    "folders": LOWEST | {"signals", "distributed"},
     "cli": LOWEST
     | {"options", "config_files", "folders", "signals", "distributed", "nn", "data", "tasks", "callbacks"},
     "report": LOWEST | {"metrics"},
