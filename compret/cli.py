@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,9 +26,9 @@ from compret.commands import COMMANDS, DEFAULT_MODEL, TRAINER_DEFAULTS
 from compret.compat_cli import OpenCLI
 from compret.config_files import GivenFirst
 from compret.distributed import check_cores, check_launch, disconnect, launch
-from compret.folders import check_name, find_checkpoint, next_version
+from compret.folders import check_name, meant_checkpoint, next_version
 from compret.mistakes import told_once, users_mistake
-from compret.nn.bf16 import bf16_slowdown
+from compret.nn.bf16 import tell_of_slow_bf16
 from compret.options import FindConfig, OneLineParser, check_numbers
 from compret.own_files import own_split
 from compret.signals import LAUNCHER
@@ -112,7 +113,7 @@ class CompretCLI(OpenCLI):
         self.given = given
         arguments = [*given.arguments, *(own_split(given) if command == "fit" else [])]
         root = Path(given["trainer.default_root_dir"] or ".")
-        path = find_checkpoint(given["ckpt_path"], root, given["name"] or command)
+        path = meant_checkpoint(given["ckpt_path"], root, given["name"] or command)
         stored = self._stored(parser, arguments, path) if path else None
         if stored is not None:
             model = {"class_path": stored["class"], "init_args": stored["recipe"]}
@@ -125,11 +126,13 @@ class CompretCLI(OpenCLI):
 
     def _stored(self, parser: LightningArgumentParser, arguments: list[str], path: Path) -> dict[str, Any]:
         """Class and recipe of a checkpoint; a class of the user's is known once his options have been parsed."""
+        is_resumed = arguments[0] == "fit"
         try:
-            return stored_model(path, resume=arguments[0] == "fit")
+            return stored_model(path, is_resumed)
         except UserError:
-            super().parse_arguments(parser, arguments)
-            return stored_model(path, resume=arguments[0] == "fit")
+            with suppress(UserError):
+                super().parse_arguments(parser, arguments)
+            return stored_model(path, is_resumed)
 
     def _take_class(self, stored: dict[str, Any]) -> None:
         """Any config with suites tests any checkpoint: the model is the checkpoint's, not the config's.
@@ -211,7 +214,8 @@ class CompretCLI(OpenCLI):
         check_launch(trainer.num_devices, trainer.num_nodes)
         if trainer.strategy.root_device.type == "cpu":
             check_cores(trainer.num_devices)
-            _tell_of_slow_bf16(str(trainer.precision))
+            if launch().rank == 0 and "bf16" in str(trainer.precision):
+                tell_of_slow_bf16()
         if trainer.num_devices > 1 and not launch().by and os.environ.get("LOCAL_RANK", "0") == "0":
             os.environ[LAUNCHER] = str(os.getpid())  # for the ranks that Lightning will start
         return trainer
@@ -233,17 +237,6 @@ class CompretCLI(OpenCLI):
             every=self.built("checkpoint_every") if saves else 0,
         )
         return [self.folders, *standard(wanted, options.get("callbacks") or [])]
-
-
-def _tell_of_slow_bf16(precision: str) -> None:
-    slowdown = bf16_slowdown() if "bf16" in precision and launch().rank == 0 else 0.0
-    if slowdown > 1:
-        log.warning(
-            "--trainer.precision %s: on this CPU, products of bf16 matrices take %.1f times as long as float32's; "
-            "32-true is faster",
-            precision,
-            slowdown,
-        )
 
 
 def _seed(seed: bool | int) -> int:

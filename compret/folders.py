@@ -53,7 +53,7 @@ def newest_checkpoint(root: Path, name: str, which: str) -> Path:
     return max(found, key=lambda path: (path.stat().st_mtime_ns, path.parent.name))
 
 
-def find_checkpoint(given: str | None, root: Path, name: str) -> Path | None:
+def meant_checkpoint(given: str | None, root: Path, name: str) -> Path | None:
     """The checkpoint that `--ckpt_path` means.
 
     Raises:

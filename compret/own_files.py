@@ -47,7 +47,7 @@ def own_split(given: GivenFirst) -> list[str]:
 def is_embedded(source: Any) -> bool:
     """Whether a source, or a suite of a config, is data that has to be made of the installed packages."""
     if isinstance(source, str):
-        return source.removeprefix("reworded:").startswith(EMBEDDED)
+        return source.removeprefix("reworded:").removeprefix("perturb:").startswith(EMBEDDED)
     if not isinstance(source, Mapping):
         return False
     options = source.get("init_args") or {}

@@ -10,13 +10,13 @@ from typing import Any
 
 from compret.commands import COMMANDS, DEFAULT_MODEL, TRAINER
 from compret.config_files import GivenFirst, as_tree
-from compret.folders import check_name, find_checkpoint
+from compret.folders import check_name, meant_checkpoint
 from compret.signatures import Signature, signature
 from compret.types import UserError
 
 _FILES = ("files", "validation_files")
 _SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
-_PREFIXES = ("reworded:",)
+_PREFIXES = ("reworded:", "perturb:")
 _LOGGERS = {"WandbLogger": "wandb", "MLFlowLogger": "mlflow", "CometLogger": "comet_ml", "NeptuneLogger": "neptune"}
 _OF_THE_PARSER = ("class_path", "dict_kwargs", "help")
 
@@ -34,7 +34,7 @@ def precheck(arguments: Sequence[str]) -> None:
     options = given.tree()
     check_name(given["name"] or command)
     root = Path(given["trainer.default_root_dir"] or ".")
-    path = find_checkpoint(given["ckpt_path"], root, given["name"] or command)
+    path = meant_checkpoint(given["ckpt_path"], root, given["name"] or command)
     if path is not None and not path.exists():
         raise UserError(f"--ckpt_path {path}: no such file")
     _check_loggers(options.get("trainer", {}).get("logger"))

@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 ROOMS = ("compret.tasks", "compret.data", "compret.losses", "compret.nn.verifiers")
@@ -66,7 +67,8 @@ def signature(path: str) -> Signature | None:
 def shipped(room: str) -> tuple[str, ...]:
     """The classes that a package gives, in order."""
     tree = _module(room)
-    names = (alias.asname or alias.name for node in _imports(tree) for alias in node.names)
+    inside = (node for node in _imports(tree) if (node.module or "").split(".")[0] == room.split(".")[0])
+    names = (alias.asname or alias.name for node in inside for alias in node.names)
     return tuple(name for name in names if name[0].isupper())
 
 
@@ -100,7 +102,10 @@ def _module(module: str) -> ast.Module | None:
 
 
 def _imports(tree: ast.Module | None) -> list[ast.ImportFrom]:
-    return [node for node in tree.body if isinstance(node, ast.ImportFrom)] if tree else []
+    """At the top of a module, and below `if TYPE_CHECKING`."""
+    nodes = tree.body if tree else []
+    nested = (below for node in nodes if isinstance(node, ast.If) for below in node.body)
+    return [node for node in chain(nodes, nested) if isinstance(node, ast.ImportFrom)]
 
 
 def _read(module: str, node: ast.ClassDef) -> Signature | None:

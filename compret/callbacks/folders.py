@@ -9,6 +9,7 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from compret.distributed import launch
+from compret.signals import ending
 from compret.types import UserError
 
 
@@ -42,17 +43,29 @@ class RunFolders(Callback):
         self.versions += missing[-1:]
 
     def __enter__(self) -> RunFolders:
+        ending.tidy = self.discard
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Remove what this run has made and left empty; where it failed before it began, with what the start wrote."""
-        for folder in self.versions if kind is not None and not self.has_begun else []:
-            shutil.rmtree(folder, ignore_errors=True)
-        for folder in reversed(self.made):
-            with suppress(OSError):  # somebody's, by now
-                folder.rmdir()
+        if kind is not None:
+            self.discard()
+        _remove_empty(self.made)
+
+    def discard(self) -> None:
+        """Remove what this run has made if it has not begun."""
+        if not self.has_begun:
+            for folder in self.versions:
+                shutil.rmtree(folder, ignore_errors=True)
+            _remove_empty(self.made)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.has_begun = True
 
     on_validation_end = on_test_end = on_predict_end = on_train_start
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in reversed(folders):
+        with suppress(OSError):  # somebody's, by now
+            folder.rmdir()

@@ -10,8 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from compret.types import UserError
-
 ATTENTION = "compret"
 """Name under which the attention is registered with transformers."""
 _STEPS = 1 << 16
@@ -22,12 +20,7 @@ def use_fast_dropout(model: Any, probability: float | None) -> None:
 
     Args:
         probability: for all of them; each keeps its own if None. 0 turns dropout off.
-
-    Raises:
-        UserError: it is no probability, or 1, which leaves nothing.
     """
-    if probability is not None and not 0 <= probability < 1:
-        raise UserError(f"model.dropout {probability}: a probability from 0 to below 1")
     for name, module in list(model.named_modules()):
         # ModernBERT puts an Identity where its configuration has no dropout
         absent = type(module) is nn.Identity and name.endswith(".out_drop") and bool(probability)

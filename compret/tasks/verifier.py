@@ -286,9 +286,10 @@ class SimilarityMapVerifier(SuiteRunner):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         stored = Settings("the checkpoint", checkpoint.get(CHECKPOINT_KEY, {}))
-        calibration = stored_calibration(stored)
-        if calibration is not None:
-            self._take_calibration(calibration, stored.part("scored_with", Settings("", {})).content)
+        if calibration := stored_calibration(stored):
+            recipe, scored_with = (stored.part(key, Settings(key, {})).content for key in ("recipe", "scored_with"))
+            told = {name: recipe[name] for name in ("special_tokens", "recall_weight") if name in recipe}
+            self._take_calibration(calibration, {**told, **scored_with})
 
     def _take_calibration(self, calibration: Calibration, scored_with: Mapping[str, Any]) -> None:
         """A threshold of other scores says nothing of these (law 10)."""

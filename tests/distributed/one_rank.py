@@ -1,7 +1,8 @@
 """What one of two ranks does in test_two_ranks: its half of the rows, and the mean of both ranks' gradients.
 
-    python one_rank.py RANK RANKS FOLDER
-FOLDER holds tiny/ (the backbone) and triplets.jsonl; the gradients go to FOLDER/MODEL_RANKS.pt. All is computed in
+    python one_rank.py RANK FOLDER
+FOLDER holds tiny/ (the backbone) and triplets.jsonl; the gradients go to FOLDER/MODEL_KIND_RANKS.pt. Before, rank 0
+does it all alone, as one of one. All is computed in
 float64, where rounding hides nothing.
 """
 
@@ -67,4 +68,6 @@ def main(rank: int, ranks: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    if sys.argv[1] == "0":
+        main(0, 1, Path(sys.argv[2]))
+    main(int(sys.argv[1]), 2, Path(sys.argv[2]))

@@ -1,7 +1,8 @@
 """What one of two ranks does in test_results.py: encode, search, re-rank and score; its results and what it encoded.
 
-    python one_rank_tests.py RANK RANKS FOLDER
-FOLDER holds tiny/ (the backbone) and texts.json; each rank writes FOLDER/RANK_RANKS.json.
+    python one_rank_tests.py RANK FOLDER
+FOLDER holds tiny/ (the backbone) and texts.json; each rank writes FOLDER/RANK_RANKS.json. Before, rank 0 does it all
+alone, as one of one.
 """
 
 from __future__ import annotations
@@ -94,4 +95,6 @@ def near_misses(texts: list[str], pairs: int) -> NearMissSet:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    if sys.argv[1] == "0":
+        main(0, 1, Path(sys.argv[2]))
+    main(int(sys.argv[1]), 2, Path(sys.argv[2]))

@@ -35,6 +35,7 @@ def fit(folder: Path, tiny: Path, file: Path, slurm: dict[str, str], restarts: i
         *(*COMPRET, "fit", "--model.backbone", tiny, "--model.gradient_checkpointing", "true", *ON_CPU, *TWO_RANKS),
         *("--data.files", f"[{file}]", "--data.batch_size", 4, "--trainer.max_steps", STEPS),
         *("--trainer.default_root_dir", folder, "--checkpoint_every", 10),
+        *("--config", "cluster/slurm.yaml", "--trainer.precision", "32-true"),
     ]
     ranks = [{"SLURM_PROCID": str(r), "SLURM_LOCALID": str(r), "SLURM_RESTART_COUNT": str(restarts)} for r in (0, 1)]
     return [start(command, env={**slurm, **rank}) for rank in ranks]
