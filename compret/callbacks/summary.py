@@ -20,6 +20,8 @@ _COLUMNS = {
     "threshold": "threshold",
     "negative_mean": "near-miss mean",
 }
+_SPARE = ("texts", "near-miss mean", "recall@100", "recalled nDCG@10", "seconds")
+"""What a narrow terminal goes without: results.json has it."""
 _TEXTS = {"queries": 1, "documents": 1, "pairs": 2}
 """How many texts one of each count is."""
 
@@ -39,11 +41,11 @@ class Summary(Callback):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.is_global_zero:
-            show(*table(list(lines(_measured(pl_module)))))
+            show(*table(list(lines(_measured(pl_module)))), spare=_SPARE)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn == "validate" and trainer.is_global_zero:
-            show(*table(list(lines(_measured(pl_module)))))
+            show(*table(list(lines(_measured(pl_module)))), spare=_SPARE)
 
 
 def _measured(module: Any) -> Mapping[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from compret import tables
+from compret.callbacks.summary import _SPARE as SPARE
 from compret.callbacks.summary import lines, table
 
 Run = Callable[..., tuple[int, str]]
@@ -72,9 +74,31 @@ def test_a_file_gets_columns_and_a_terminal_a_table(
     tables.show(["set", "AUROC"], rows)
     assert capsys.readouterr().out == "set          AUROC\nzoo          0.500\n  role-swap  1.000\n"
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    for columns in (80, 120):
-        monkeypatch.setenv("COLUMNS", str(columns))
-        tables.show(["set", "AUROC"], rows)
-        drawn = capsys.readouterr().out
-        assert "─" in drawn
-        assert max(map(len, drawn.splitlines())) <= columns
+    tables.show(["set", "AUROC"], rows)
+    drawn = capsys.readouterr().out
+    assert "─" in drawn
+    assert [re.sub(r"\x1b\[\d*m", "", line).split() for line in drawn.splitlines()][-2:] == [
+        ["zoo", "0.500"],
+        ["role-swap", "1.000"],
+    ]
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_each_name_and_number_is_whole_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    near = {"auroc": 0.5, "tpr@fpr=0.01": 0.25, "threshold": 0.8, "negative_mean": 0.75}
+    found = {
+        "retrieval": {"stdlib": {"ndcg@10": 0.125, "recall@100": 0.375}},
+        "nearmiss": {"MinimalPairs": {**near, "categories": {"attribute-binding": {"auroc": 0.625}}}},
+        "meta": {"counts": {"stdlib": {"queries": 2000, "documents": 2000}, "MinimalPairs": {"pairs": 4000}}},
+        "timing": {"stdlib": {"encode": 100.0}, "MinimalPairs": {"encode": 100.0}},
+    }
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    tables.show(*table(list(lines(found))), spare=SPARE)
+    drawn = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
+    assert max(map(len, drawn.splitlines())) <= columns
+    for text in ("stdlib", "MinimalPairs", "  attribute-binding", "0.125", "0.500", "0.625", "0.800", "texts/s"):
+        assert text in drawn
+    assert ("near-miss mean" in drawn) == (columns == 120)
