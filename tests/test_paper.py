@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from compret.cli import shipped_configs
+from compret.recipes import shipped_configs
 from compret.nn.verifiers import Verifier
 
 Run = Callable[..., tuple[int, str]]
