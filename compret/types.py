@@ -20,9 +20,17 @@ Kind = Literal["query", "document"]
 Row: TypeAlias = tuple[int, int]
 """(source, row of the source)."""
 
+_LONGEST_LINE = 2000
+"""Characters of an error, in which the longest paths and lists of names have room."""
+
 
 class UserError(Exception):
     """A mistake that the user can mend: one line that names the file, row or option and what to do (exit code 2)."""
+
+    def __str__(self) -> str:
+        """One line of moderate length, whatever the values have in it that a foreign file gives."""
+        said = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in super().__str__())
+        return said if len(said) <= _LONGEST_LINE else f"{said[: _LONGEST_LINE // 2]} ... {said[-_LONGEST_LINE // 2 :]}"
 
 
 @dataclass(frozen=True)
