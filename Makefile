@@ -2,12 +2,13 @@
 # make test    the tests, lint and types
 # make full    the tests that read all of the real data, some minutes
 # make bench   compret beside sentence-transformers, timed in one run
+# make docs    the documentation as a site, in site/
 
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := demo/$(shell date +%Y%m%d-%H%M%S)
 
-.PHONY: demo test full bench clean
+.PHONY: demo test full bench docs clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -39,5 +40,9 @@ full: .venv/ready
 bench: .venv/ready
 	$(BIN)/python -m pytest tests/benchmarks -m benchmark -q -o log_cli=true -o log_cli_level=WARNING
 
+docs: .venv/ready
+	$(BIN)/pip install --progress-bar off --quiet --constraint constraints.txt --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo site

@@ -18,6 +18,8 @@ COMMANDS = {
     "test": "run benchmark suites and write results.json; NanoBEIR with the default backbone if nothing is given",
     "predict": "embed the lines of a text file",
     "report": "print a table of results.json files",
+    "ls": "list the shipped configs",
+    "cp": "copy a shipped config, to change it",
 }
 
 
@@ -48,6 +50,10 @@ def _command(arguments: list[str]) -> int:
 
             ending.how = "unwind"
             return report(arguments[1:])
+        if command in ("ls", "cp"):
+            from compret import recipes
+
+            return int(getattr(recipes, command)(arguments[1:]))
         os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
         run = _runner()
         ending.how = "unwind"

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import yaml
 from jsonargparse import ActionConfigFile
 
-import compret
+from compret.recipes import shipped_configs
 from compret.types import UserError
 
 _BYTES, _NODES, _DEEPEST = 1 << 20, 100_000, 50
@@ -42,12 +42,6 @@ def find_config(name: str) -> Path:
     root = shipped_configs()[0]
     known = sorted(str(path.relative_to(root)) for path in root.rglob("*.yaml"))
     raise UserError(f"--config {name}: no such file here, in ./configs or among the shipped {', '.join(known)}")
-
-
-def shipped_configs() -> list[Path]:
-    """Where the configs lie: in the installed package, or beside it in a checkout."""
-    package = Path(compret.__file__).parent
-    return [folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir()]
 
 
 def read_config(name: str) -> dict[str, Any]:

@@ -152,11 +152,13 @@ class RetrievalSet(OfTexts):
     query_ids: Sequence[str]
     queries: Sequence[str]
     qrels: Mapping[str, Mapping[str, int]]
-    """query id -> document id -> grade (0 is judged not relevant)."""
+    """query id -> document id -> grade (0 is judged not relevant); also of documents that are empty and left out."""
     fingerprint: str
     """Hash of all that is above."""
     origin: Mapping[str, object] = field(default_factory=dict)
-    """Maker -> what it made the set from (`pydoc` -> packages, versions, counts); empty for data of others."""
+    """Maker -> what it made the set from (`pydoc` -> packages, versions, counts), or hub id -> revision; else empty."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What was left out while reading: name -> number."""
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,27 @@ class NearMissSet(OfTexts):
     validation: NearMissSet | None = None
     """Pairs on which a threshold may be chosen; never the test pairs themselves."""
     origin: Mapping[str, object] = field(default_factory=dict)
-    """Maker -> what it made the set from (`pydoc` -> packages, versions, counts); empty for data of others."""
+    """Maker -> what it made the set from (`pydoc` -> packages, versions, counts), or hub id -> revision; else empty."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What was left out while reading: name -> number."""
+
+
+@dataclass(frozen=True)
+class ContrastSet(OfTexts):
+    """Pairs of documents that contradict each other in one point, each with the query that it answers (NevIR)."""
+
+    name: str
+    queries: Sequence[tuple[str, str]]
+    documents: Sequence[tuple[str, str]]
+    """The first answers the first query, the second the second."""
+    fingerprint: str
+    origin: Mapping[str, object] = field(default_factory=dict)
+    """Hub id -> revision; empty for a file."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What was left out while reading: name -> number."""
+
+
+EvaluationSet: TypeAlias = RetrievalSet | NearMissSet | ContrastSet
 
 
 @dataclass(frozen=True)

@@ -167,12 +167,16 @@ def beir(tmp_path: Path, sentences: list[str]) -> Path:
 @pytest.fixture
 def pairs(tmp_path: Path, sentences: list[str]) -> Path:
     """A near-miss file: each anchor with a paraphrase and a near-miss of one of two categories."""
+    return write_pairs(tmp_path / "pairs.jsonl", sentences[:24])
+
+
+def write_pairs(path: Path, texts: Iterable[str]) -> Path:
     rows = []
-    for i, text in enumerate(sentences[:24]):
+    for i, text in enumerate(texts):
         swapped = " ".join(reversed(text.split()))
         rows.append({"anchor": text, "candidate": f"very {text}", "label": 1, "category": "paraphrase"})
         rows.append({"anchor": text, "candidate": swapped, "label": 0, "category": ["role-swap", "order"][i % 2]})
-    return write_lines(tmp_path / "pairs.jsonl", rows)
+    return write_lines(path, rows)
 
 
 @pytest.fixture(scope="session")
@@ -208,20 +212,22 @@ def compret(
 
 
 @pytest.fixture
-def embedded(tmp_path: Path, triplets: Path, beir: Path, pairs: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def embedded(
+    tmp_path: Path, triplets: Path, beir: Path, pairs: Path, sentences: list[str], monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """A small stand-in for the embedded data, so that `pydoc` and `pydoc:...` need not be made."""
     from compret.data import pydoc as module
 
-    for name in ("stdlib", "dev"):
-        (tmp_path / "embedded" / name).parent.mkdir(exist_ok=True)
-        (tmp_path / "embedded" / name).symlink_to(beir / "zoo")
+    (tmp_path / "embedded").mkdir()
+    for name, content in (("stdlib", "zoo"), ("dev", "park")):
+        (tmp_path / "embedded" / name).symlink_to(beir / content)
     small = module.PyDoc(
         retrieval=triplets,
         structneg=triplets,
         beir=tmp_path / "embedded",
         validation=tmp_path / "embedded",
         nearmiss=pairs,
-        nearmiss_validation=pairs,
+        nearmiss_validation=write_pairs(tmp_path / "pairs_validation.jsonl", sentences[24:48]),
         fingerprint={},
     )
     monkeypatch.setattr(module, "pydoc", lambda: small)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -50,11 +52,13 @@ def test_each_shipped_config_parses_and_says_how_it_is_run(compret: Run, config:
     head = config.read_text(encoding="utf-8").split("\nname:")[0]
     commands = [line for line in head.splitlines() if "compret " in line and line.startswith("#   ")]
     assert commands, f"{config.name}: its head shows no command"
-    command = commands[0].split("compret ", 1)[1].split()[0]
-    code, said = compret(command, "--config", config, "--print_config")
+    arguments = shlex.split(commands[0].split("compret ", 1)[1])
+    configs = [find_config(name).resolve() for option, name in pairwise(arguments) if option == "--config"]
+    code, said = compret(*arguments, "--print_config")
     assert code == 0, said
-    parsed = yaml.safe_load(said)
-    assert parsed["name"] == yaml.safe_load(config.read_text(encoding="utf-8")).get("name", command)
+    assert config.resolve() in configs
+    names = [yaml.safe_load(path.read_text(encoding="utf-8")).get("name") for path in configs]
+    assert yaml.safe_load(said)["name"] == [name for name in names if name][-1]
 
 
 def test_configs_are_found_here_then_in_configs_then_among_the_shipped(
@@ -97,7 +101,7 @@ def test_fit_test_predict_and_report_from_one_folder(
     assert code == 0, said
     results = json.loads((tmp_path / "logs" / "nanobeir" / "version_0" / "results.json").read_text())
     assert set(results["retrieval"]) == {"zoo", "park", "mean"}
-    assert results["meta"]["counts"]["zoo"]["empty_documents"] == 1
+    assert results["meta"]["counts"]["zoo"]["dropped_empty_documents"] == 1
     assert results["meta"]["max_length"] == 32
     assert results["meta"]["checkpoint"].endswith("last.ckpt")
 

@@ -22,7 +22,7 @@ CLUSTER = shipped_configs()[-1] / "cluster"
 Run = Callable[..., tuple[int, str]]
 
 
-@pytest.mark.parametrize("base", ["encoder_structneg.yaml", "verifier_transformer_e2e.yaml", "paper/minilm_l6.yaml"])
+@pytest.mark.parametrize("base", ["encoder_structneg.yaml", "verifier_transformer_e2e.yaml", "paper/encoder.yaml"])
 @pytest.mark.parametrize("overlay", sorted(CLUSTER.glob("*.yaml")), ids=lambda path: path.stem)
 def test_an_overlay_goes_behind_any_config(compret: Run, base: str, overlay: Path) -> None:
     alone, both = (

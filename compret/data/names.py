@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
+from compret.results_file import stem as file_stem
 from compret.types import UserError
 
 _LONGEST = 200
 """Bytes; systems take 255, and a result's files add to the name."""
-
-
-def file_stem(name: str) -> str:
-    """The name as a file's: cqadupstack/android becomes cqadupstack_android."""
-    return re.sub(r"[/\\]", "_", name)
 
 
 def check_names(names: Iterable[str]) -> None:

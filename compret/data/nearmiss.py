@@ -2,29 +2,74 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from compret.data.records import fingerprint, read_records, text_field
+from compret.data import minimal_pairs
+from compret.data.fields import category_field, label_field, text_field
+from compret.data.records import fingerprint, local_path, read_records
 from compret.types import NearMissSet, UserError
 
+log = logging.getLogger(__name__)
 
-def load_near_misses(source: str) -> NearMissSet:
-    """Read one set; it is named by its file's stem. `pydoc:nearmiss` and `pydoc:nearmiss_validation` are embedded.
+Pair = tuple[str, str, int, str]
+
+
+@dataclass(frozen=True)
+class PairFilter:
+    """Which pairs of a file are left out, by their candidates."""
+
+    min_candidate_length: int = 0
+    """Characters; shorter candidates are left out."""
+    drop_containing: Sequence[str] = ()
+    """Candidates that contain one of these texts are left out."""
+
+    def dropped(self, candidate: str) -> str | None:
+        """Under which name a pair is counted that is left out; None for one that stays."""
+        if len(candidate) < self.min_candidate_length:
+            return "dropped_short"
+        return "dropped_containing" if any(text in candidate for text in self.drop_containing) else None
+
+
+def load_near_misses(source: str, keep: PairFilter = PairFilter()) -> NearMissSet:
+    """Read one set; it is named by its file's stem. `minimal_pairs:test` and its other splits are embedded.
+
+    Rows of sentence1, sentence2 and no label are near-misses all, as in the paper's test.
 
     Raises:
         UserError: a file, a column or a label is missing or wrong; the message names file and line.
     """
-    path, origin = _embedded(source) if source.startswith("pydoc:") else (Path(source).expanduser(), {})
-    anchors, candidates, labels, categories = [], [], [], []
-    for place, row in read_records(path):
-        anchors.append(text_field(place, row, "anchor", "sentence1"))
-        candidates.append(text_field(place, row, "candidate", "sentence2"))
-        labels.append(_label(place, row.get("label")))
-        categories.append(str(row.get("category") or "all"))
-    if not anchors:
-        raise UserError(f"{path}: no rows; a near-miss file needs at least one")
+    if source.startswith(minimal_pairs.PREFIX):
+        return minimal_pairs.near_miss_set(source)
+    path, origin = _embedded(source) if source.startswith("pydoc:") else (local_path(source), {})
+    pairs, counts = _kept(path, keep)
+    if not pairs:
+        left = f" are left of {sum(counts.values())}" if counts else "; a near-miss file needs at least one"
+        raise UserError(f"{path}: no rows{left}")
+    anchors, candidates, labels, categories = map(list, zip(*pairs, strict=True))
     print_of = fingerprint([*anchors, *candidates, *map(str, labels), *categories])
-    return NearMissSet(path.stem, anchors, candidates, labels, categories, print_of, origin=origin)
+    return NearMissSet(path.stem, anchors, candidates, labels, categories, print_of, origin=origin, counts=counts)
+
+
+def near_miss_name(source: str) -> str:
+    """What a set is called in results: its file's stem, or the name of the embedded data."""
+    if source.startswith(minimal_pairs.PREFIX):
+        return minimal_pairs.NAME
+    return source.partition(":")[2] if source.startswith("pydoc:") else Path(source).stem
+
+
+def _kept(path: Path, keep: PairFilter) -> tuple[list[Pair], dict[str, int]]:
+    """The pairs that stay, and how many do not."""
+    pairs = list(_pairs(path))
+    why = [keep.dropped(candidate) for _, candidate, _, _ in pairs]
+    counts = Counter(reason for reason in why if reason)
+    for reason, count in counts.items():
+        log.info("%s: %d pairs are left out (%s)", path, count, reason.replace("_", " "))
+    return [pair for pair, reason in zip(pairs, why, strict=True) if reason is None], dict(counts)
 
 
 def joined(sets: list[NearMissSet]) -> NearMissSet:
@@ -39,6 +84,25 @@ def joined(sets: list[NearMissSet]) -> NearMissSet:
     )
 
 
+def _pairs(path: Path) -> Iterator[Pair]:
+    bare = None
+    for place, row in read_records(path):
+        if bare is None:
+            bare = _is_bare(row)
+            if bare:
+                log.info("%s: sentence1, sentence2 without a label are all read as near-misses", path)
+        anchor = text_field(place, row, "anchor", "sentence1")
+        candidate = text_field(place, row, "candidate", "sentence2")
+        if bare and not _is_bare(row):
+            raise UserError(f"{place}: has a label, which the rows before it have not")
+        yield anchor, candidate, 0 if bare else label_field(place, row), category_field(place, row) or "all"
+
+
+def _is_bare(row: Mapping[str, Any]) -> bool:
+    """Whether a row is of the paper's layout, without a label."""
+    return "label" not in row and {"sentence1", "sentence2"} <= row.keys()
+
+
 def _embedded(source: str) -> tuple[Path, dict[str, object]]:
     """The file of a `pydoc:` source, and what it was made from."""
     from compret.data.pydoc import pydoc
@@ -48,15 +112,3 @@ def _embedded(source: str) -> tuple[Path, dict[str, object]]:
         raise UserError(f"{source}: PyDoc has pydoc:nearmiss and pydoc:nearmiss_validation")
     made = pydoc()
     return getattr(made, name), {"pydoc": made.fingerprint}
-
-
-def _label(place: str, value: object) -> int:
-    """A label written as a number, a truth value or text."""
-    match str(value).strip().lower():
-        case "1" | "1.0" | "true":
-            return 1
-        case "0" | "0.0" | "false":
-            return 0
-    if value is None:
-        raise UserError(f"{place}: no column 'label' (1 for the same meaning, 0 for a near-miss)")
-    raise UserError(f"{place}: label '{value}' must be 1 (the same meaning) or 0 (a near-miss)")

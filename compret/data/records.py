@@ -1,10 +1,16 @@
-"""Rows of small files (JSON lines, CSV, TSV, Parquet) one by one, each with the place to name in an error."""
+"""The one reader of files of rows (JSON lines, CSV, TSV, Parquet): rows with the place to name in an error.
+
+What a file holds is checked here, before any library sees it. A cell of CSV or TSV is text, as it stands there.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,38 +20,46 @@ from compret.types import UserError
 
 Record: TypeAlias = tuple[str, dict[str, Any]]
 """(place such as `a.jsonl: line 3`, row)."""
+NumberedFields: TypeAlias = Iterator[tuple[int, list[str]]]
+"""(line that the row begins in, its fields)."""
+
+MAX_LINE = 1 << 26
+"""Characters that a line or a field may have: 64 million."""
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 
 def read_records(path: Path) -> Iterator[Record]:
-    """Rows of a file in order.
+    """Rows of a file in order, its columns' names without blanks around them.
+
+    In CSV a row has as many fields as the header. In TSV a line with as many fields as the header is a row, and only a
+    field that starts and ends with a quote is quoted; other lines are read like CSV, so that quotes may hold tabs and
+    line feeds.
 
     Raises:
         UserError: no such file, an empty file, an unknown suffix, or a line that cannot be read.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file")
+    if path.suffix not in READERS:
+        raise UserError(f"{path}: '{path.suffix}' is not known; use {', '.join(READERS)}")
     if path.stat().st_size == 0:
         raise UserError(f"{path}: the file is empty")
-    match path.suffix:
-        case ".jsonl" | ".json":
-            return _decoded(path, _json_lines(path))
-        case ".csv" | ".tsv":
-            return _decoded(path, _separated(path, "\t" if path.suffix == ".tsv" else ","))
-        case ".parquet" | ".pq":
-            return _parquet(path)
-    raise UserError(f"{path}: '{path.suffix}' is not known; use .jsonl, .csv, .tsv or .parquet")
+    return READERS[path.suffix](path)
 
 
-def text_field(place: str, row: dict[str, Any], *names: str) -> str:
-    """The first of the named columns that the row has, as text.
+def local_path(source: str) -> Path:
+    """The path that a user's text names, whether or not anything is there.
 
     Raises:
-        UserError: the row has none of them, or it holds no text.
+        UserError: nothing can have that name, or it may not be looked at.
     """
-    for name in names:
-        if row.get(name) is not None:
-            return str(row[name])
-    raise UserError(f"{place}: no column '{names[0]}' (it has {', '.join(map(str, row)) or 'none'})")
+    try:
+        path = Path(source).expanduser()
+        path.exists()
+    except (OSError, RuntimeError) as error:
+        shown = source if len(source) < 100 else f"{source[:60]}… ({len(source)} characters)"
+        raise UserError(f"{shown}: cannot be opened ({getattr(error, 'strerror', None) or error})") from error
+    return path
 
 
 def fingerprint(parts: Iterable[str]) -> str:
@@ -57,38 +71,146 @@ def fingerprint(parts: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def _decoded(path: Path, records: Iterator[Record]) -> Iterator[Record]:
+def file_fingerprint(path: Path) -> str:
+    """128-bit hash of a file's bytes and the kind of file that it is read as."""
+    digest = xxhash.xxh3_128(path.suffix.encode())
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def root_cause(error: BaseException) -> str:
+    """The first line of what went wrong first."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+def _lines(path: Path, newline: str) -> Iterator[str]:
+    """Lines of bounded length, without a byte order mark."""
+    number = 0
     try:
-        yield from records
+        with path.open(encoding="utf-8-sig", newline=newline) as file:
+            while line := file.readline(MAX_LINE + 1):
+                number += 1
+                if len(line) > MAX_LINE:
+                    raise UserError(f"{path}: line {number} is longer than {MAX_LINE:,} characters")
+                yield line
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from error
+        raise UserError(f"{path}: not UTF-8 text ({error.reason}, after line {number})") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _json_lines(path: Path) -> Iterator[Record]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
+    for number, line in enumerate(_lines(path, "\n"), 1):
+        if line.strip():
             place = f"{path}: line {number}"
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise UserError(f"{place}: not valid JSON ({error})") from error
-            if not isinstance(row, dict):
-                raise UserError(f"{place}: a row must be an object with named columns")
-            yield place, row
+            yield place, _json_row(place, line)
 
 
-def _separated(path: Path, separator: str) -> Iterator[Record]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter=separator)
-        try:
-            first = reader.line_num + 1 if reader.fieldnames else 1
-            for row in reader:
-                yield f"{path}: line {first}", {k: v for k, v in row.items() if k is not None}
-                first = reader.line_num + 1
-        except csv.Error as error:
-            raise UserError(f"{path}: line {reader.line_num}: {error}") from error
+def _json_row(place: str, line: str) -> dict[str, Any]:
+    try:
+        row = _DECODER.decode(line)
+    except RecursionError as error:
+        raise UserError(f"{place}: not valid JSON (nested too deeply)") from error
+    except ValueError as error:
+        raise UserError(f"{place}: not valid JSON ({error})") from error
+    if not isinstance(row, dict):
+        raise UserError(f"{place}: a row must be an object with named columns, one a line")
+    return row
+
+
+def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return dict(zip(_names([name for name, _ in pairs]), (value for _, value in pairs), strict=True))
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_json_object)
+
+
+def _csv(path: Path) -> Iterator[Record]:
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
+    return _table(path, _csv_rows(path))
+
+
+def _csv_rows(path: Path) -> NumberedFields:
+    reader, first = csv.reader(_lines(path, ""), strict=True), 1
+    try:
+        for fields in reader:
+            yield first, fields
+            first = reader.line_num + 1
+    except csv.Error as error:
+        raise UserError(f"{path}: line {first}: {error}; a quote in a quoted field is written twice") from error
+
+
+def _tsv(path: Path) -> Iterator[Record]:
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_LINE))
+    return _table(path, _tsv_rows(path))
+
+
+def _tsv_rows(path: Path) -> NumberedFields:
+    numbered, width = enumerate(_lines(path, "\n"), 1), 0
+    for number, line in numbered:
+        fields = line.removesuffix("\n").removesuffix("\r").split("\t")
+        width = width or len(fields)
+        if len(fields) == width:
+            yield number, [_unquoted(field) for field in fields]
+        else:
+            yield number, _quoted(line, (following for _, following in numbered)) or fields
+
+
+def _unquoted(field: str) -> str:
+    found = _QUOTED.fullmatch(field) if field.startswith('"') else None
+    return found[1].replace('""', '"') if found else field
+
+
+def _quoted(line: str, following: Iterator[str]) -> list[str] | None:
+    """The row that begins with a line if its tabs or line feeds are quoted; None if they are not."""
+    try:
+        return next(csv.reader(chain([line], following), delimiter="\t", strict=True))
+    except csv.Error:
+        return None
+
+
+def _table(path: Path, rows: NumberedFields) -> Iterator[Record]:
+    """Rows of fields as records, of the columns that the first of them names; blank lines are none."""
+    header: list[str] | None = None
+    for number, fields in rows:
+        place = f"{path}: line {number}"
+        if fields in ([], [""]):
+            continue
+        if header is None:
+            header = _header(place, fields)
+        elif len(fields) != len(header):
+            raise UserError(
+                f"{place}: {len(fields)} fields under a header of {len(header)}; "
+                "a field that holds the separator, a quote or a line feed is written in quotes"
+            )
+        else:
+            yield place, {name: field for name, field in zip(header, fields, strict=True) if name}
+
+
+def _header(place: str, names: Sequence[str]) -> list[str]:
+    try:
+        return _names(names)
+    except ValueError as error:
+        raise UserError(f"{place}: {error}") from error
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    """Names of columns without blanks around them; those of columns without a name may be equal.
+
+    Raises:
+        ValueError: two columns have one name.
+    """
+    stripped = [name.strip() for name in names]
+    if len(set(stripped)) < len(stripped):
+        (twice, count), *_ = Counter(name for name in stripped if name).most_common(1) or [("", 0)]
+        if count > 1:
+            raise ValueError(f"the column '{twice}' stands there {count} times")
+    return stripped
 
 
 def _parquet(path: Path) -> Iterator[Record]:
@@ -96,8 +218,29 @@ def _parquet(path: Path) -> Iterator[Record]:
     import pyarrow.parquet as pq
 
     try:
-        batches = pq.ParquetFile(path).iter_batches()
-        rows = (row for batch in batches for row in batch.to_pylist())
-        yield from ((f"{path}: row {number}", row) for number, row in enumerate(rows))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path}: not valid Parquet ({error})") from error
+        file = pq.ParquetFile(path)
+        yield from arrow_records(str(path), file.schema_arrow.names, file.iter_batches(batch_size=1000))
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise UserError(f"{path}: not valid Parquet ({root_cause(error)})") from error
+
+
+def arrow_records(name: str, columns: Sequence[str], batches: Iterable[Any]) -> Iterator[Record]:
+    """Rows of Arrow's record batches, counted from 0.
+
+    Raises:
+        UserError: two columns have one name.
+    """
+    header = _header(name, columns)
+    rows = (row for batch in batches for row in zip(*(column.to_pylist() for column in batch.columns), strict=True))
+    return ((f"{name}: row {n}", dict(zip(header, row, strict=True))) for n, row in enumerate(rows))
+
+
+READERS: dict[str, Callable[[Path], Iterator[Record]]] = {
+    ".jsonl": _json_lines,
+    ".json": _json_lines,
+    ".csv": _csv,
+    ".tsv": _tsv,
+    ".parquet": _parquet,
+    ".pq": _parquet,
+}
+"""Suffix -> what reads such files."""

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from compret.data.records import Record, fingerprint, read_records, text_field
-from compret.data.tables import read_hub
+from compret.data.fields import checked_id, checked_text, id_field
+from compret.data.records import Record, fingerprint, local_path, read_records
+from compret.data.sources import hub_id, open_part
 from compret.types import RetrievalSet, UserError
 
 log = logging.getLogger(__name__)
@@ -55,9 +56,9 @@ def find_sources(source: str, datasets: list[str] | None) -> list[Source]:
     """The datasets of a source by name; all that it has when no names are given.
 
     Args:
-        source: a folder or hub id in NanoBEIR-en layout (configs corpus, queries, qrels; one split a dataset), an owner
-            with one repository a dataset (`zeta-alpha-ai`), `BeIR` with its `-qrels` repositories, a folder of BEIR
-            directories, or `pydoc`.
+        source: a folder or hub id in NanoBEIR-en layout (configs corpus, queries, qrels; one split a dataset), with
+            `@revision` where one is pinned; an owner with one repository a dataset (`zeta-alpha-ai`), `BeIR` with its
+            `-qrels` repositories, a folder of BEIR directories, or `pydoc`.
         datasets: names; for the Nano layouts those of sentence-transformers, else the folders' or repositories' own.
 
     Raises:
@@ -65,12 +66,16 @@ def find_sources(source: str, datasets: list[str] | None) -> list[Source]:
     """
     if source == "pydoc":
         return [_pydoc(name) for name in datasets or ["stdlib"]]
-    root = Path(source).expanduser()
+    root = local_path(source)
     if root.is_dir():
         names = datasets or sorted(p.parent.name for p in root.glob("*/corpus.jsonl")) or list(NANO_NAMES)
+        _check_inside(names)
         return [_local(root, name) for name in names]
     if root.is_absolute() or source.startswith("."):
         raise UserError(f"{source}: no such folder; give a folder of BEIR directories or a hub id")
+    if "/" not in source and "@" in source:
+        raise UserError(f"{source}: a revision is that of one repository; give owner/name@revision")
+    hub_id(source if "/" in source else f"{source}/any")
     if source.lower() == "beir":
         return [_beir_hub("BeIR", name) for name in datasets or _needed(source)]
     return [_nano_hub(source, name) for name in datasets or NANO_NAMES]
@@ -78,6 +83,9 @@ def find_sources(source: str, datasets: list[str] | None) -> list[Source]:
 
 def load_retrieval_set(source: Source, distractors: int | None = None, seed: int = 42) -> RetrievalSet:
     """Read one dataset: documents as title and text, judged queries only, each judgement checked against the ids.
+
+    Empty documents and queries are left out and counted, as in sentence-transformers' NanoBEIREvaluator: what is judged
+    of an empty document stays judged, and is never found.
 
     Args:
         distractors: keep the judged documents and this many others, drawn with `seed`; all if None (the paper's
@@ -89,9 +97,17 @@ def load_retrieval_set(source: Source, distractors: int | None = None, seed: int
     documents = _texts(source.corpus(), titled=True)
     queries = _texts(source.queries(), titled=False)
     qrels = _judgements(source.qrels(), documents, queries)
+    for what, found in (("documents", documents), ("queries", queries), ("judgements", qrels)):
+        if not found:
+            raise UserError(f"{source.name}: no {what}")
+    dropped = {what: _drop_empty(texts) for what, texts in (("documents", documents), ("queries", queries))}
+    for what, count in dropped.items():
+        if count:
+            log.info("%s: %d empty %s are left out, as in sentence-transformers", source.name, count, what)
     if distractors is not None:
         documents = _subset(documents, {d for judged in qrels.values() for d in judged}, distractors, seed)
     queries = {q: queries[q] for q in queries if q in qrels}
+    qrels = {q: judged for q, judged in qrels.items() if q in queries}
     rows = [f"{q} {d} {grade}" for q, judged in qrels.items() for d, grade in judged.items()]
     texts = [*documents, *documents.values(), *queries, *queries.values()]
     return RetrievalSet(
@@ -104,19 +120,38 @@ def load_retrieval_set(source: Source, distractors: int | None = None, seed: int
         qrels=qrels,
         fingerprint=fingerprint([*texts, *rows]),
         origin=source.origin,
+        counts={f"dropped_empty_{what}": count for what, count in dropped.items()},
     )
 
 
 def _texts(records: Iterable[Record], titled: bool) -> dict[str, str]:
     texts: dict[str, str] = {}
     for place, row in records:
-        key = text_field(place, row, "_id", "id", "query-id", "corpus-id")
+        key = id_field(place, row, "_id", "id", "query-id", "corpus-id")
         if key in texts:
             raise UserError(f"{place}: the id '{key}' stands there twice")
-        text = text_field(place, row, "text")
-        title = row.get("title") if titled else None
+        text, title = _cell(place, row, "text"), _cell(place, row, "title", "") if titled else ""
         texts[key] = f"{title} {text}".strip() if title else text
     return texts
+
+
+def _cell(place: str, row: Mapping[str, Any], name: str, absent: str | None = None) -> str:
+    """A text that may be empty.
+
+    Args:
+        absent: what a row has that lacks it; it must not if None.
+    """
+    value = row.get(name)
+    if value is None and absent is None:
+        raise UserError(f"{place}: no column '{name}' (it has {', '.join(row) or 'none'})")
+    return checked_text(place, name, absent if value is None else value)
+
+
+def _drop_empty(texts: dict[str, str]) -> int:
+    empty = [key for key, text in texts.items() if not text]
+    for key in empty:
+        del texts[key]
+    return len(empty)
 
 
 def _judgements(
@@ -124,15 +159,26 @@ def _judgements(
 ) -> dict[str, dict[str, int]]:
     qrels: dict[str, dict[str, int]] = {}
     for place, row in records:
-        query = text_field(place, row, "query-id")
+        query, grade = id_field(place, row, "query-id"), _grade(place, row.get("score", 1))
         if query not in queries:
             raise UserError(f"{place}: query-id '{query}' is not among the queries")
-        found = row.get("corpus-id")
-        for document in map(str, found if isinstance(found, list) else [text_field(place, row, "corpus-id")]):
+        for document in _judged(place, row):
             if document not in documents:
                 raise UserError(f"{place}: corpus-id '{document}' is not in the corpus")
-            qrels.setdefault(query, {})[document] = _grade(place, row.get("score", 1))
+            before = qrels.setdefault(query, {}).setdefault(document, grade)
+            if before != grade:
+                raise UserError(
+                    f"{place}: query '{query}', document '{document}' is judged twice, {before} and {grade}"
+                )
     return qrels
+
+
+def _judged(place: str, row: dict[str, Any]) -> list[str]:
+    """The documents of a judgement: one, or a list of them in NanoBEIR's layout."""
+    found = row.get("corpus-id")
+    if isinstance(found, list):
+        return [checked_id(place, "corpus-id", document) for document in found]
+    return [id_field(place, row, "corpus-id")]
 
 
 def _grade(place: str, value: Any) -> int:
@@ -143,6 +189,12 @@ def _grade(place: str, value: Any) -> int:
     if not grade.is_integer():
         raise UserError(f"{place}: score '{value}' is not a whole number")
     return int(grade)
+
+
+def _check_inside(names: Iterable[str]) -> None:
+    for name in names:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise UserError(f"data.datasets {name}: a dataset's name leads to a folder within the source")
 
 
 def _subset(documents: dict[str, str], judged: set[str], others: int, seed: int) -> dict[str, str]:
@@ -178,26 +230,30 @@ def _nano_hub(source: str, name: str) -> Source:
 
 def _one_split(source: str, split: str) -> Source:
     """NanoBEIR-en: one repository, configs corpus, queries, qrels, one split a dataset."""
-    corpus, queries, qrels = (partial(_hub_records, source, config, split) for config in _PARTS)
-    return Source(split, "NanoBEIR", corpus, queries, qrels)
+    corpus, queries, qrels = (partial(_part, source, config, split) for config in _PARTS)
+    return Source(split, "NanoBEIR", corpus, queries, qrels, _pinned(source))
 
 
 def _one_repository(owner: str, name: str) -> Source:
     """zeta-alpha-ai: one repository a dataset, configs corpus, queries, qrels, split train."""
-    corpus, queries, qrels = (partial(_hub_records, f"{owner}/{name}", config, "train") for config in _PARTS)
+    corpus, queries, qrels = (partial(_part, f"{owner}/{name}", config, "train") for config in _PARTS)
     return Source(name, "NanoBEIR", corpus, queries, qrels)
 
 
 def _beir_hub(owner: str, name: str) -> Source:
     """BeIR: configs and splits corpus, queries; judgements in the repository with `-qrels` behind its name."""
-    corpus, queries = (partial(_hub_records, f"{owner}/{name}", part, part) for part in _PARTS[:2])
-    return Source(name, "BEIR", corpus, queries, partial(_hub_records, f"{owner}/{name}-qrels", None, "test"))
+    corpus, queries = (partial(_part, f"{owner}/{name}", part, part) for part in _PARTS[:2])
+    return Source(name, "BEIR", corpus, queries, partial(_part, f"{owner}/{name}-qrels", None, "test"))
 
 
-def _hub_records(source: str, config: str | None, split: str) -> Iterator[Record]:
-    place = " ".join(filter(None, [source, config, split]))
-    for number, row in enumerate(read_hub(source, config, split)):
-        yield f"{place}: row {number}", row
+def _part(source: str, config: str | None, split: str) -> Iterator[Record]:
+    return open_part(source, config, split).records()
+
+
+def _pinned(source: str) -> dict[str, object]:
+    """Hub id -> revision, where the user pinned one."""
+    name, _, revision = source.partition("@")
+    return {} if Path(source).is_dir() or not revision else {name: {"revision": revision}}
 
 
 def _pydoc(name: str) -> Source:

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from compret.data.collate import Collate, text_key
+from compret.data.leakage import Leakage, leaked, near_miss_keys
 from compret.data.names import check_names
 from compret.data.sampling import MixedBatchSampler, Place
-from compret.data.suites import Suite, suite_loader
+from compret.data.suites import Suite, check_apart, suite_loader
 from compret.data.tables import load_triplets
 from compret.distributed import rank, world_size
 from compret.types import Row, TripletBatch, UserError
@@ -34,14 +35,19 @@ _SPLIT_STEPS = 1 << 20
 class Triplets(LightningDataModule):
     """Training rows: anchor, positive and, where a source has it, negative.
 
+    A row that is a near-miss pair (it has a category, or is an identity row of sentence1, sentence2) gets the query
+    prompt on all its texts, as pairs get in testing. A row without a category is a question and its passages: positive
+    and negative get the document prompt. Rows whose negative is their own anchor or positive are left out, and counted
+    in the log and in the export's model card.
+
     Args:
         files: sources of triplets: CSV, TSV, JSON lines or Parquet files, `pydoc:retrieval`, `pydoc:structneg`, saved
-            datasets or hub ids (`owner/name:split`).
+            datasets or hub ids (`owner/name:split`, `owner/name@revision:split`).
         weights: share of each source among the rows drawn, so that the share of structural rows is one number; by the
             number of their rows if not given.
         batch_size: rows a step and a device.
         holdout: share of the anchors kept out of training for the validation loss; all rows of an anchor go together.
-        validation: suites that are run as validation; never name a test set here.
+        validation: suites that are run as validation; a dataset of `test` is refused here.
         test: suites that `compret test` runs with the same config.
         random_negatives: give each row without a negative the positive of another row, drawn with the seed.
         allow_duplicates: let equal anchors or positives meet in a batch (the paper's plain shuffle).
@@ -49,6 +55,8 @@ class Triplets(LightningDataModule):
         workers: threads that tokenise ahead of the step; 0 tokenises within it.
         seed: of the split, the shuffle and the random negatives.
         validation_rows: at most so many held-out rows are used.
+        leakage: what becomes of rows with a text of a near-miss set that the run validates or tests on: drop (and
+            count), refuse, ignore.
     """
 
     def __init__(
@@ -65,6 +73,7 @@ class Triplets(LightningDataModule):
         workers: int = 1,
         seed: int = 42,
         validation_rows: int = 1000,
+        leakage: Leakage = "drop",
     ) -> None:
         super().__init__()
         self.files = ["pydoc:retrieval"] if files is None else files
@@ -78,6 +87,7 @@ class Triplets(LightningDataModule):
         self.workers = workers
         self.seed = seed
         self.validation_rows = validation_rows
+        self.leakage = leakage
         self._place = Place()
         self._sampler: MixedBatchSampler | None = None
         self._check_options()
@@ -100,19 +110,35 @@ class Triplets(LightningDataModule):
         """Open the sources and split them; once, and the same on every rank. A test needs none of them."""
         if hasattr(self, "sources") or stage == "test":
             return
+        check_apart(self.validation, self.test)
         self.sources = [TripletSource(file, self.seed + i, self.random_negatives) for i, file in enumerate(self.files)]
-        splits = [source.split(self.holdout) for source in self.sources]
+        self._keep_apart()
+        splits = [source.split(self.holdout, self.seed) for source in self.sources]
         self._train = [train for train, _ in splits]
         self._held_out = [held_out for _, held_out in splits]
         for source, (train, held_out) in zip(self.sources, splits, strict=True):
             log.info("%s: %d rows to train on, %d held out", source.name, len(train), len(held_out))
+            if source.dropped:
+                told = "%s: %d rows are left out, since their negative is their own anchor or positive"
+                log.warning(told, source.name, source.dropped)
         if sum(map(len, self._train)) < self.batch_size * world_size():
             raise UserError(f"data.batch_size {self.batch_size}: the files have only {sum(map(len, self._train))} rows")
 
+    def _keep_apart(self) -> None:
+        """No text of a near-miss set of this run is trained on."""
+        seen = near_miss_keys([*self.validation, *self.test] if self.leakage != "ignore" else [])
+        for source in self.sources:
+            count = source.leave_out(seen)
+            told = f"{source.name}: {count} rows hold a text of a near-miss set that this run validates or tests on"
+            if count and self.leakage == "refuse":
+                raise UserError(f"{told}; take them out, or set data.leakage drop")
+            if count:
+                log.warning("%s; they are left out (data.leakage)", told)
+
     @property
     def fingerprints(self) -> dict[str, str]:
-        """Hash of the rows of each source."""
-        return {source.name: source.fingerprint for source in self.sources}
+        """Hash of the rows of each source, with the number of those that are left out."""
+        return {source.name: source.told for source in self.sources}
 
     def read(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """Rows as a person looks them up: source by name, number of the row in it (from 0), texts."""
@@ -154,6 +180,7 @@ class Triplets(LightningDataModule):
         if not self.test:
             raise UserError("data.test: names no suite; add some, or give a config of suites such as pydoc.yaml")
         check_names(name for suite in self.test for name in suite.names())
+        check_apart(self.validation, self.test, read=True)
         return [suite_loader(suite) for suite in self.test]
 
     def _collate(self) -> Collate:
@@ -169,13 +196,29 @@ class TripletSource:
         self.table: ArrowTable = load_triplets(name)
         self.keys = np.stack([_column_keys(self.table, c) for c in ("anchor", "positive")], axis=1)
         """int64, `(rows, 2)`."""
-        self.fingerprint = xxhash.xxh3_128_hexdigest(self.keys.tobytes())
+        negatives = _column_keys(self.table, "negative")
+        self.usable = (self.keys != negatives[:, None]).all(1)
+        """bool, `(rows,)`: False where the negative is the anchor or the positive, and where a row is left out."""
+        self.negatives = negatives
+        self.dropped = int((~self.usable).sum())
+        self.fingerprint = xxhash.xxh3_128_hexdigest(self.keys.tobytes() + negatives.tobytes())
         self.others = self._draw_others(seed) if random_negatives else None
 
-    def split(self, holdout: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Row numbers to train on and held out, by the anchor's hash, which is the same in every source."""
-        held_out = (self.keys[:, 0] % _SPLIT_STEPS) < holdout * _SPLIT_STEPS
-        return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    def leave_out(self, seen: NDArray[np.int64]) -> int:
+        """Use no row that holds a text whose hash was seen; how many there are."""
+        leaks = leaked(np.column_stack([self.keys, self.negatives]), seen)
+        self.usable &= ~leaks
+        return int(leaks.sum())
+
+    @property
+    def told(self) -> str:
+        left_out = int((~self.usable).sum())
+        return f"{self.fingerprint}, {left_out} rows left out" if left_out else self.fingerprint
+
+    def split(self, holdout: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Row numbers to train on and held out, by the anchor's hash and the seed, the same in every source."""
+        held_out = (_mixed(self.keys[:, 0], seed) % _SPLIT_STEPS) < holdout * _SPLIT_STEPS
+        return np.flatnonzero(~held_out & self.usable), np.flatnonzero(held_out & self.usable)
 
     def rows(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
         """Rows by number, with the random negatives filled in."""
@@ -270,8 +313,19 @@ def _dealt(rows: list[Row], batch_size: int) -> list[list[Row]]:
 
 
 def _column_keys(table: ArrowTable, column: str) -> NDArray[np.int64]:
-    """Hash of each text of a column, read in blocks so that the column is never a list in memory."""
-    return np.fromiter((text_key(text) for block in _blocks(table, column) for text in block), np.int64, len(table))
+    """Hash of each text of a column, 0 for none, read in blocks so that the column is never a list in memory."""
+    if column not in table.column_names:
+        return np.zeros(len(table), dtype=np.int64)
+    keys = (text_key(text) if text else 0 for block in _blocks(table, column) for text in block)
+    return np.fromiter(keys, np.int64, len(table))
+
+
+def _mixed(keys: NDArray[np.int64], seed: int) -> NDArray[np.uint64]:
+    """Other 64-bit keys for each seed: SplitMix64's finaliser (Steele et al. 2014) of key + seed * golden ratio."""
+    x = keys.view(np.uint64) + np.uint64(seed * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
 
 
 def _blocks(table: ArrowTable, column: str, rows: int = 10_000) -> Iterator[list[str]]:

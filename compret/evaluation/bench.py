@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compret.evaluation.approximate import Search, searcher
+from compret.evaluation.nevir import NevIRResult, evaluate_nevir
 from compret.evaluation.rerank import Recall, evaluate_pairs, evaluate_two_stages, verifier_scores
 from compret.evaluation.results import NearMissResult, Results, RetrievalResult
 from compret.evaluation.retrieve import evaluate_retrieval
@@ -17,7 +18,7 @@ from compret.metrics.calibration import Calibration, calibrate
 from compret.metrics.nearmiss import best_f1_threshold
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import Verifier
-from compret.types import NearMissSet, RetrievalSet
+from compret.types import ContrastSet, EvaluationSet, NearMissSet, RetrievalSet
 
 
 class Bench:
@@ -30,6 +31,7 @@ class Bench:
         threshold: at or above it pairs are called the same, where a set brings no validation pairs of its own.
         search: exact, or approximate by FAISS.
         recall: finds the documents for the verifier; its cosine may count beside the verifier's score.
+        edit_words: also measure how far the edited words alone tell near-misses apart; for tests, not validation.
     """
 
     def __init__(
@@ -40,30 +42,36 @@ class Bench:
         threshold: float | None = None,
         search: Search = "exact",
         recall: Recall = Recall(),
+        edit_words: bool = False,
     ) -> None:
         self.encoder, self.verifier, self.special_tokens = encoder, verifier, special_tokens
-        self.threshold = threshold
+        self.threshold, self.edit_words = threshold, edit_words
         self.search, self.recall = searcher(search), recall
         self.retrieval: list[RetrievalResult] = []
         self.near_miss: list[NearMissResult] = []
+        self.nevir: list[NevIRResult] = []
         self._origins: dict[str, object] = {}
         self._thresholds: dict[str, float | None] = {}
 
     @property
     def ran(self) -> bool:
-        return bool(self.retrieval or self.near_miss)
+        return bool(self.retrieval or self.near_miss or self.nevir)
 
-    def run(self, data: RetrievalSet | NearMissSet) -> None:
+    def run(self, data: EvaluationSet) -> None:
         """Score one dataset."""
         self._origins |= data.origin
         if isinstance(data, RetrievalSet):
             self.retrieval.append(self._retrieval(data))
+        elif isinstance(data, ContrastSet):
+            scored_by = (self.encoder, self.verifier, self.special_tokens, self.recall)
+            self.nevir.append(evaluate_nevir(data, *scored_by))
         else:
-            self.near_miss.append(self._near_misses(data))
+            result = self._near_misses(data)
+            self.near_miss.append(result.recomputed() if self.edit_words else result)
 
     def results(self, meta: Mapping[str, Any]) -> Results:
         """All that was run, with the data's origins, fingerprints and counts added to `meta`."""
-        return Results({**meta, "origins": self._origins}, self.retrieval, self.near_miss)
+        return Results({**meta, "origins": self._origins}, self.retrieval, self.near_miss, self.nevir)
 
     def calibration(self, false_accept_rate: float) -> Calibration | None:
         """Fitted on all near-miss sets that were run, which must be validation sets; None without both labels."""

@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from compret.distributed import calls_owed, dealt, gather_dealt, rank, world_size
 from compret.evaluation.store import MEMORY, VectorStore
 from compret.nn.encoder import TextEncoder
-from compret.types import Encoded, Kind, Tokenized
+from compret.types import Encoded, Kind, Tokenized, UserError
 
 CPU_TOKENS_A_PASS = 2048
 """Token cells of one pass on a CPU: their hidden states stay in its caches."""
@@ -61,6 +61,9 @@ def encode(encoder: TextEncoder, texts: Sequence[str], kind: Kind, progress: str
     Args:
         progress: name of the progress bar; none is shown if empty.
         memory: bytes of vectors above which they go to a temporary file.
+
+    Raises:
+        UserError: the encoder gives vectors that are not finite.
     """
     unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     rows_N = np.array([unique[text] for text in texts], dtype=np.int64)
@@ -70,6 +73,7 @@ def encode(encoder: TextEncoder, texts: Sequence[str], kind: Kind, progress: str
         none_BD = torch.empty((0, encoder.pooled_width), dtype=torch.float32, device=encoder.device)
         pooled = [none_BD, *(e.pooled_BD for e in encoded)]
         where, rows_BD = gather_dealt(torch.cat(pooled), places)
+        check_scores(rows_BD, encoder, progress)
         store[where] = torch.nn.functional.normalize(rows_BD, dim=-1)
     return Vectors(store, rows_N, tokenized.truncated, sum(not text.strip() for text in texts))
 
@@ -95,6 +99,23 @@ def encoded_rounds(
         yield places, encoded
         bar.update(sum(int(lengths[rows].sum()) for rows in places))
     bar.close()
+
+
+def check_scores(found: Tensor, encoder: TextEncoder, what: str) -> None:
+    """Refuse vectors or scores that are not finite, which would rank and count like any others.
+
+    Args:
+        found: the same on all ranks, so that all stop.
+        what: was encoded or scored.
+
+    Raises:
+        UserError: a number is NaN or infinite.
+    """
+    if not bool(torch.isfinite(found).all()):
+        raise UserError(
+            f"{what or 'texts'}: {encoder.name} gives numbers that are not finite; its weights are broken, or "
+            "overflow in this --trainer.precision"
+        )
 
 
 def progress_bar(total: int, name: str, unit: str) -> Any:

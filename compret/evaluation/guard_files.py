@@ -10,8 +10,8 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from compret.evaluation.rerank import Recall
+from compret.files import Settings, inside, read_json
 from compret.metrics.calibration import Calibration
-from compret.nn.files import Settings, inside, read_json
 from compret.nn.verifiers import Verifier
 from compret.nn.verifiers.stored import describe, load
 from compret.types import UserError
@@ -80,4 +80,5 @@ def stored_calibration(settings: Settings) -> Calibration | None:
         false_accept_rate=rate,
         temperature=stored.number("temperature", above=0),
         shift=stored.number("shift"),
+        validation_auroc=stored.number("validation_auroc", None),
     )

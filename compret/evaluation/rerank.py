@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from compret.distributed import dealt, gather_dealt, world_size
-from compret.evaluation.encode import Vectors, encode, progress_bar
+from compret.evaluation.encode import Vectors, check_scores, encode, progress_bar
 from compret.evaluation.results import NearMissResult, RecallStage, RetrievalResult
 from compret.evaluation.retrieve import Ranking, Searcher, count_texts, rank_documents
 from compret.evaluation.separate import near_miss_result, pair_cosines
@@ -66,6 +66,7 @@ def evaluate_two_stages(
     recalled = (search or rank_documents)(asked.unit_ND, recalling, data.document_ids)
     searched = time.perf_counter()
     reranked = rerank(verifier, queries, documents, recalled, data.name, recall.weight)
+    check_scores(reranked.scores_QK, encoder, f"{data.name} re-ranked by {type(verifier).__name__}")
     runs = [ranking.run(data) for ranking in (recalled, reranked)]
     first, second = (ranking_scores(run, data.qrels, graded=False) for run in runs)
     seconds = {"encode": encoded - start, "search": searched - encoded, "rerank": time.perf_counter() - searched}
@@ -149,22 +150,37 @@ def verifier_scores(
     """
     both, pairs = [*anchors, *candidates], len(anchors)
     texts = encode_tokens(encoder, both, "query", special_tokens, progress)
-    rows = np.stack([texts.rows_N[:pairs], texts.rows_N[pairs:]], axis=1)
-    lengths = np.array(texts.states.lengths)[rows]
-    order = np.lexsort((lengths[:, 0], lengths.prod(1)))
-    blocks = [order[start : start + _PAIRS] for start in range(0, pairs, _PAIRS)]
-    mine = [torch.zeros(0, device=encoder.device)]
-    for block in dealt(blocks):
-        both_ways = (
-            score_pairs(verifier, texts.states, texts.states, pairs_of_block.tolist(), encoder.device)
-            for pairs_of_block in (rows[block], rows[block][:, ::-1])
-        )
-        mine.append(sum(both_ways, torch.zeros((), device=encoder.device)) / 2)
-    where, scores = gather_dealt(torch.cat(mine), blocks)
-    scores_P = torch.empty_like(scores).index_copy(0, torch.from_numpy(where).to(scores.device), scores)
+    numbers = np.arange(pairs)
+    forward_P2 = np.stack([numbers, numbers + pairs], axis=1)
+    both_ways = [
+        paired_scores(verifier, texts, texts, way, encoder.device) for way in (forward_P2, forward_P2[:, ::-1])
+    ]
+    scores_P = (both_ways[0] + both_ways[1]) / 2
     if recall.weight:
         scores_P += recall.weight * pair_cosines(
             recall.vectors(both, "query", texts, progress and f"{progress}, recall")
         )
+    check_scores(scores_P, encoder, f"{progress or 'pairs'} scored by {type(verifier).__name__}")
     counts = {"pairs": pairs, "empty_texts": texts.vectors.empty, "truncated_texts": texts.vectors.truncated}
     return scores_P.double().cpu().numpy(), counts
+
+
+@torch.inference_mode()
+def paired_scores(
+    verifier: Verifier, left: TokenIndex, right: TokenIndex, pairs_P2: NDArray[np.int64], device: torch.device
+) -> torch.Tensor:
+    """The verifier's score of each pair, `(P,)`; ranks share the blocks of pairs.
+
+    Args:
+        pairs_P2: a text of the left index and one of the right, by their numbers.
+    """
+    sides = ((left, pairs_P2[:, 0]), (right, pairs_P2[:, 1]))
+    rows_P2 = np.stack([index.rows_N[texts] for index, texts in sides], axis=1)
+    lengths_P2 = np.stack([np.array(index.states.lengths)[index.rows_N[texts]] for index, texts in sides], axis=1)
+    order = np.lexsort((lengths_P2[:, 0], lengths_P2.prod(1)))
+    blocks = [order[start : start + _PAIRS] for start in range(0, len(order), _PAIRS)]
+    mine = [torch.zeros(0, device=device)]
+    for block in dealt(blocks):
+        mine.append(score_pairs(verifier, left.states, right.states, rows_P2[block].tolist(), device))
+    where, scores_P = gather_dealt(torch.cat(mine), blocks)
+    return torch.empty_like(scores_P).index_copy(0, torch.from_numpy(where).to(scores_P.device), scores_P)

@@ -7,28 +7,35 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compret.data.names import file_stem
 from compret.evaluation.atomic import atomic_write
+from compret.evaluation.nevir_result import NevIRResult
+from compret.evaluation.trec import (
+    read_per_query,
+    read_qrels,
+    read_run,
+    write_json_lines,
+    write_per_query,
+    write_qrels,
+    write_run,
+)
+from compret.files import read_json_lines, reading
+from compret.metrics.edit_words import edit_word_scores
 from compret.metrics.nearmiss import jaccard, near_miss_metrics
 from compret.metrics.ranking import METRICS, Qrels, RankingScores, Run, ranking_scores
+from compret.results_file import ResultsFile, read_results_file, stem
 from compret.types import NearMissSet, UserError
 
 log = logging.getLogger(__name__)
 
-TAG = "compret"
-"""Name of the system in the run files."""
 _PAIR = ("anchor", "candidate", "label", "category", "score")
 
 
@@ -77,34 +84,35 @@ class RetrievalResult:
         return replace(self, scores=ranking_scores(self.run, self.qrels, graded), recall_stage=stage)
 
     def write(self, folder: Path) -> None:
-        stem = file_stem(self.name)
-        _write_run(folder / "runs" / f"{stem}.trec", self.run)
-        _write_qrels(folder / "qrels" / f"{stem}.trec", self.qrels)
-        _write_per_query(folder / "per_query" / f"{stem}.jsonl", self.scores)
+        file = stem(self.name)
+        write_run(folder / "runs" / f"{file}.trec", self.run)
+        write_qrels(folder / "qrels" / f"{file}.trec", self.qrels)
+        write_per_query(folder / "per_query" / f"{file}.jsonl", self.scores)
         if self.recall_stage is not None:
-            _write_run(folder / "runs" / f"{stem}.recall_stage.trec", self.recall_stage.run)
-            _write_per_query(folder / "per_query" / f"{stem}.recall_stage.jsonl", self.recall_stage.scores)
+            write_run(folder / "runs" / f"{file}.recall_stage.trec", self.recall_stage.run)
+            write_per_query(folder / "per_query" / f"{file}.recall_stage.jsonl", self.recall_stage.scores)
 
     @classmethod
-    def read(cls, folder: Path, name: str, stored: Mapping[str, Any]) -> RetrievalResult:
-        about, counts = stored["meta"]["data"][name], stored["meta"]["counts"][name]
+    def read(cls, stored: ResultsFile, name: str) -> RetrievalResult:
+        about, counts, values = stored.about(name), stored.meta["counts"][name], dict(stored.retrieval[name])
         size = (counts["queries"], counts["dropped_queries"], about["ndcg_gain"] == "graded")
-        values, stem, stage = dict(stored["retrieval"][name]), file_stem(name), None
-        recalled = values.pop("recall_stage", None)
-        if recalled is not None:
-            per_query = _read_per_query(folder / "per_query" / f"{stem}.recall_stage.jsonl")
-            run = _read_run(folder / "runs" / f"{stem}.recall_stage.trec")
-            stage = RecallStage(RankingScores(recalled, per_query, *size), run)
+        folder, file, recalled = stored.path.parent, stem(name), values.pop("recall_stage", None)
+
+        def ranking(values: Mapping[str, Any], file: str) -> tuple[RankingScores, Run]:
+            with reading(f"{stored.path}: '{name}' lacks a metric"):
+                mean = {metric: values[metric] for metric in METRICS}
+            per_query = read_per_query(folder / "per_query" / f"{file}.jsonl")
+            return RankingScores(mean, per_query, *size), read_run(folder / "runs" / f"{file}.trec")
+
         return cls(
             name,
             about["suite"],
-            RankingScores(values, _read_per_query(folder / "per_query" / f"{stem}.jsonl"), *size),
-            _read_run(folder / "runs" / f"{stem}.trec"),
-            _read_qrels(folder / "qrels" / f"{stem}.trec"),
+            *ranking(values, file),
+            read_qrels(folder / "qrels" / f"{file}.trec"),
             counts,
-            stored["timing"][name],
+            stored.timing[name],
             about["fingerprint"],
-            stage,
+            RecallStage(*ranking(recalled, f"{file}.recall_stage")) if recalled else None,
             about["score"],
         )
 
@@ -133,11 +141,12 @@ class NearMissResult:
         return {"pairs": len(self.scores_P), **self.counts}
 
     def recomputed(self) -> NearMissResult:
-        """The same scores, measured again; the threshold is the stored one, since validation pairs are not kept."""
+        """The same scores, measured again, edited words too; at the stored threshold, whose pairs are not kept."""
         data, threshold = self.data, self.metrics["threshold"]
         overlap_P = np.array([jaccard(a, c) for a, c in zip(data.anchors, data.candidates, strict=True)])
         pairs = (self.scores_P, data.labels, data.categories, data.anchors)
-        return replace(self, metrics=near_miss_metrics(*pairs, overlap_P, threshold))
+        edited_P = edit_word_scores(data.anchors, data.candidates, data.labels)
+        return replace(self, metrics=near_miss_metrics(*pairs, overlap_P, threshold, edited_P))
 
     def write(self, folder: Path) -> None:
         if self.metrics["threshold"] is None:
@@ -145,18 +154,22 @@ class NearMissResult:
         data, labels, scores = self.data, map(int, self.data.labels), self.scores_P.tolist()
         columns = zip(data.anchors, data.candidates, labels, data.categories, scores, strict=True)
         rows = (dict(zip(_PAIR, values, strict=True)) for values in columns)
-        _write_jsonl(folder / "scores" / f"{file_stem(self.name)}.jsonl", rows)
+        write_json_lines(folder / "scores" / f"{stem(self.name)}.jsonl", rows)
 
     @classmethod
-    def read(cls, folder: Path, name: str, stored: Mapping[str, Any]) -> NearMissResult:
-        about, path = stored["meta"]["data"][name], folder / "scores" / f"{file_stem(name)}.jsonl"
-        rows = _read_jsonl(path)
-        with _reading(path):
-            anchors, candidates, labels, categories, scores = ([row[column] for row in rows] for column in _PAIR)
-            scores_P = np.array(scores, dtype=np.float64)
-        data = NearMissSet(name, anchors, candidates, labels, categories, about["fingerprint"])
-        counts, seconds = stored["meta"]["counts"][name], stored["timing"][name]
-        return cls(name, stored["nearmiss"][name], data, scores_P, counts, seconds, about["score"])
+    def read(cls, stored: ResultsFile, name: str) -> NearMissResult:
+        rows = list(read_json_lines(stored.path.parent / "scores" / f"{stem(name)}.jsonl"))
+        anchors, candidates, categories = (
+            [row.text(key) for row in rows] for key in ("anchor", "candidate", "category")
+        )
+        labels = [row.whole("label", 0) for row in rows]
+        if max(labels, default=0) > 1:
+            raise UserError(f"{rows[labels.index(max(labels))].origin}: 'label' must be 1 or 0")
+        scores_P = np.array([row.number("score") for row in rows], dtype=np.float64)
+        data = NearMissSet(name, anchors, candidates, labels, categories, stored.about(name)["fingerprint"])
+        counts, seconds = stored.meta["counts"][name], stored.timing[name]
+        metrics = {"threshold": None, **stored.near_miss[name]}
+        return cls(name, metrics, data, scores_P, counts, seconds, stored.about(name)["score"])
 
 
 @dataclass(frozen=True)
@@ -171,17 +184,18 @@ class Results:
     """What made the results; each dataset's fingerprint goes under "data" and its counts under "counts"."""
     retrieval: Sequence[RetrievalResult]
     near_miss: Sequence[NearMissResult]
+    nevir: Sequence[NevIRResult] = ()
 
     def __post_init__(self) -> None:
         """Two names may also differ only in what a file name cannot hold."""
-        stems = Counter(file_stem(result.name) for result in self.all)
-        taken = next((stem for stem, n in stems.items() if n > 1 or stem == "mean"), None)
+        stems = Counter(stem(result.name) for result in self.all)
+        taken = next((name for name, n in stems.items() if n > 1 or name == "mean"), None)
         if taken is not None:
             raise UserError(f"dataset '{taken}': the name is taken; a test run's datasets need names of their own")
 
     @property
-    def all(self) -> tuple[RetrievalResult | NearMissResult, ...]:
-        return (*self.retrieval, *self.near_miss)
+    def all(self) -> tuple[RetrievalResult | NearMissResult | NevIRResult, ...]:
+        return (*self.retrieval, *self.near_miss, *self.nevir)
 
     def to_dict(self) -> dict[str, Any]:
         """What results.json holds."""
@@ -194,6 +208,7 @@ class Results:
             },
             "retrieval": {**retrieval, **({"mean": _mean(list(retrieval.values()))} if retrieval else {})},
             "nearmiss": {result.name: result.to_dict() for result in self.near_miss},
+            **({"nevir": {result.name: result.to_dict() for result in self.nevir}} if self.nevir else {}),
             "timing": {result.name: dict(result.seconds) for result in self.all},
         }
 
@@ -210,15 +225,19 @@ class Results:
     def headline(self) -> float:
         """One number to choose a checkpoint by, in [0, 1], higher is better.
 
-        The mean of nDCG@10 over the retrieval datasets, and of AUROC over the near-miss sets; of both halves if there
-        are both, so that neither question is bought with the other by having more datasets.
+        The mean of nDCG@10 over the retrieval datasets, of AUROC over the near-miss sets, and of paired accuracy over
+        NevIR's; of all kinds that there are, so that none is bought with another by having more datasets.
 
         Raises:
             UserError: no dataset defines its number.
         """
-        halves = [[r.scores.mean["ndcg@10"] for r in self.retrieval], [r.metrics["auroc"] for r in self.near_miss]]
-        defined = [[value for value in half if value is not None] for half in halves]
-        means = [float(np.mean(half)) for half in defined if half]
+        kinds = [
+            [r.scores.mean["ndcg@10"] for r in self.retrieval],
+            [r.metrics["auroc"] for r in self.near_miss],
+            [r.accuracy for r in self.nevir],
+        ]
+        defined = [[value for value in kind if value is not None] for kind in kinds]
+        means = [float(np.mean(kind)) for kind in defined if kind]
         if not means:
             raise UserError("no dataset defines nDCG@10 or AUROC: give judged queries, or pairs of both labels")
         return float(np.mean(means))
@@ -252,13 +271,12 @@ class Results:
         Raises:
             UserError: a file is missing or is not what compret writes; the message names it.
         """
-        file = Path(path) if Path(path).suffix == ".json" else Path(path) / "results.json"
-        with _reading(file):
-            stored = json.loads(file.read_text(encoding="utf-8"))
-            retrieval = [RetrievalResult.read(file.parent, n, stored) for n in stored["retrieval"] if n != "mean"]
-            near_miss = [NearMissResult.read(file.parent, n, stored) for n in stored["nearmiss"]]
-            meta = {key: value for key, value in stored["meta"].items() if key not in ("data", "counts")}
-        return cls(meta, retrieval, near_miss)
+        stored = read_results_file(path)
+        retrieval = [RetrievalResult.read(stored, name) for name in stored.retrieval]
+        near_miss = [NearMissResult.read(stored, name) for name in stored.near_miss]
+        nevir = [NevIRResult.read(stored, name) for name in stored.nevir]
+        meta = {key: value for key, value in stored.meta.items() if key not in ("data", "counts")}
+        return cls(meta, retrieval, near_miss, nevir)
 
 
 def _mean(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -270,78 +288,3 @@ def _mean(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if all("recall_stage" in row for row in rows):
         means["recall_stage"] = _mean([row["recall_stage"] for row in rows])
     return means
-
-
-def _write_run(path: Path, run: Run) -> None:
-    """TREC's six columns; scores in full, so that they read back the same."""
-    with atomic_write(path) as file:
-        for query, ranking in run.items():
-            for rank, (document, score) in enumerate(ranking, 1):
-                file.write(f"{_column(query)} Q0 {_column(document)} {rank} {float(score)!r} {TAG}\n")
-
-
-def _write_qrels(path: Path, qrels: Qrels) -> None:
-    with atomic_write(path) as file:
-        for query, judged in qrels.items():
-            file.writelines(f"{_column(query)} 0 {_column(document)} {grade}\n" for document, grade in judged.items())
-
-
-def _read_run(path: Path) -> dict[str, list[tuple[str, float]]]:
-    run: dict[str, list[tuple[str, float]]] = {}
-    with _reading(path):
-        for line in _lines(path):
-            query, _, document, _, score, _ = line.split()
-            run.setdefault(unquote(query), []).append((unquote(document), float(score)))
-    return run
-
-
-def _read_qrels(path: Path) -> dict[str, dict[str, int]]:
-    qrels: dict[str, dict[str, int]] = {}
-    with _reading(path):
-        for line in _lines(path):
-            query, _, document, grade = line.split()
-            qrels.setdefault(unquote(query), {})[unquote(document)] = int(grade)
-    return qrels
-
-
-def _column(name: str) -> str:
-    """An id as one column, white space and % as in URLs; alike in runs and judgements, so that other tools match."""
-    return re.sub(r"[\s%]", lambda found: quote(found[0], safe=""), name)
-
-
-def _write_per_query(path: Path, scores: RankingScores) -> None:
-    queries = next(iter(scores.per_query.values()), {})
-    rows = ({"query": q, **{metric: values[q] for metric, values in scores.per_query.items()}} for q in queries)
-    _write_jsonl(path, rows)
-
-
-def _read_per_query(path: Path) -> dict[str, dict[str, float]]:
-    rows = _read_jsonl(path)
-    with _reading(path):
-        return {metric: {row["query"]: row[metric] for row in rows} for metric in METRICS}
-
-
-def _write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    with atomic_write(path) as file:
-        file.writelines(json.dumps(row, allow_nan=False) + "\n" for row in rows)
-
-
-def _read_jsonl(path: Path) -> list[dict[str, Any]]:
-    with _reading(path):
-        return [json.loads(line) for line in _lines(path)]
-
-
-def _lines(path: Path) -> list[str]:
-    """Lines that end in a line feed: `splitlines` would also cut at characters that texts may hold."""
-    return [line for line in path.read_text(encoding="utf-8").split("\n") if line]
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Turns what goes wrong with a file into one line that names it."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise UserError(f"{path}: not as compret writes it ({type(error).__name__}: {error})") from error

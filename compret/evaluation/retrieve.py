@@ -90,6 +90,7 @@ def evaluate_retrieval(
 def count_texts(data: RetrievalSet, documents: Counted, queries: Counted) -> dict[str, int]:
     """What was done to the texts on the way."""
     return {
+        **data.counts,
         "documents": len(data.documents),
         "empty_documents": documents.empty,
         "truncated_documents": documents.truncated,

@@ -38,7 +38,7 @@ def near_miss_result(
     """All metrics of scored pairs."""
     overlap_P = np.array([jaccard(a, c) for a, c in zip(data.anchors, data.candidates, strict=True)])
     metrics = near_miss_metrics(scores_P, np.array(data.labels), data.categories, data.anchors, overlap_P, threshold)
-    return NearMissResult(data.name, metrics, data, scores_P, counts, seconds, score)
+    return NearMissResult(data.name, metrics, data, scores_P, {**data.counts, **counts}, seconds, score)
 
 
 def pooled_cosines(

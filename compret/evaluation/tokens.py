@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from compret.distributed import dealt, gather_dealt
-from compret.evaluation.encode import Places, Vectors, encoded_rounds
+from compret.evaluation.encode import Places, Vectors, check_scores, encoded_rounds
 from compret.evaluation.store import MEMORY, VectorStore, half_on_disk
 from compret.nn.encoder import TextEncoder
 from compret.nn.pairs import TokenStates, joined, token_states
@@ -55,7 +55,7 @@ def encode_tokens(
         memory: bytes of states above which they go to a memory-mapped temporary file; and likewise of vectors.
 
     Raises:
-        UserError: the temporary folder has no room for such a file.
+        UserError: the temporary folder has no room for such a file, or the encoder gives states that are not finite.
     """
     unique = {text: row for row, text in enumerate(dict.fromkeys(texts))}
     tokenized = encoder.tokenizer(list(unique), kind)
@@ -73,7 +73,9 @@ def encode_tokens(
         tokens = [np.concatenate([np.arange(starts[i], starts[i + 1]) for i in rows]) for rows in places]
         where, rows_TD = gather_dealt(states.unit_TD.half(), tokens)
         store[torch.from_numpy(where)] = rows_TD.cpu()
+        check_scores(rows_TD, encoder, progress)
         where, rows_BD = gather_dealt(states.pooled_BD, places)
+        check_scores(rows_BD, encoder, progress)
         pooled[where] = rows_BD
     rows_N = np.array([unique[text] for text in texts], dtype=np.int64)
     vectors = Vectors(pooled, rows_N, tokenized.truncated, sum(not text.strip() for text in texts))

@@ -5,19 +5,17 @@ A metric that the pairs do not define (one class only, no pair at all) is None, 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from compret.metrics.words import words
+
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
-
-_WORD = re.compile(r"\w+")
 
 
 def near_miss_metrics(
@@ -27,6 +25,7 @@ def near_miss_metrics(
     anchors: Sequence[str],
     overlap: ArrayLike,
     threshold: float | None,
+    edit_words: ArrayLike | None = None,
 ) -> dict[str, Any]:
     """All metrics of one set, and of each category under "categories".
 
@@ -39,9 +38,10 @@ def near_miss_metrics(
         overlap: `(P,)`, word overlap of each pair (`jaccard`), whose AUROC says how much of the task it solves alone.
         threshold: at or above it a pair is called a paraphrase. It comes from validation pairs (`best_f1_threshold`);
             without it f1 is None, since a threshold chosen on the test pairs would flatter.
+        edit_words: `(P,)`, scores of the edited words alone (`edit_word_scores`); their AUROC is None without them.
 
     Raises:
-        ValueError: lengths differ, a label is neither 0 nor 1, or a score or overlap is not finite.
+        ValueError: lengths differ, a label is neither 0 nor 1, or a score, overlap or edit-word score is not finite.
     """
     scores_P, labels_P = checked(scores, labels, "scores")
     overlap_P, _ = checked(overlap, labels, "overlap")
@@ -49,9 +49,12 @@ def near_miss_metrics(
         raise ValueError(f"{len(scores_P)} scores, {len(categories)} categories and {len(anchors)} anchors")
     category_P = np.array(categories, dtype=object)
     anchor_P = _codes(anchors)
+    edit_words_P = None if edit_words is None else checked(edit_words, labels, "edit_words")[0]
 
     def row(rows: NDArray[np.bool_]) -> dict[str, Any]:
-        return _row(scores_P[rows], labels_P[rows], anchor_P[rows], overlap_P[rows], threshold)
+        edited = None if edit_words_P is None else auroc(edit_words_P[rows], labels_P[rows])
+        values = _row(scores_P[rows], labels_P[rows], anchor_P[rows], overlap_P[rows], threshold)
+        return {**values, "edit_words_auroc": edited}
 
     positives, negatives = scores_P[labels_P == 1], Counter(category_P[labels_P == 0].tolist())
     return {
@@ -86,18 +89,20 @@ def _row(
 
 def auroc(scores: ArrayLike, labels: ArrayLike) -> float | None:
     """P(paraphrase scores higher than near-miss) + P(equal) / 2, in [0, 1], chance 0.5 (Hanley and McNeil 1982)."""
-    from torchmetrics.functional.classification import binary_auroc
-
-    found = _torchmetric(binary_auroc, scores, labels)
-    return None if found is None else float(found)
+    counts = _counts(scores, labels)
+    if counts is None:
+        return None
+    fprs, tprs = (np.append(0, n / n[-1]) for n in counts)
+    return float(np.sum(np.diff(fprs) * (tprs[1:] + tprs[:-1])) / 2)
 
 
 def average_precision(scores: ArrayLike, labels: ArrayLike) -> float | None:
     """Sum over thresholds of precision * gain in recall, in (0, 1], chance the paraphrases' share (as scikit-learn)."""
-    from torchmetrics.functional.classification import binary_average_precision
-
-    found = _torchmetric(binary_average_precision, scores, labels)
-    return None if found is None else float(found)
+    counts = _counts(scores, labels)
+    if counts is None:
+        return None
+    false, true = counts
+    return float(np.sum(np.diff(true, prepend=0) / true[-1] * true / (true + false)))
 
 
 def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, fpr: float) -> float | None:
@@ -105,10 +110,11 @@ def tpr_at_fpr(scores: ArrayLike, labels: ArrayLike, fpr: float) -> float | None
 
     A point of the exact ROC, not interpolated; equals torchmetrics' sensitivity at specificity 1 - fpr.
     """
-    from torchmetrics.functional.classification import binary_roc
-
-    curve = _torchmetric(binary_roc, scores, labels)
-    return None if curve is None else float(curve[1][curve[0] <= fpr].max())
+    counts = _counts(scores, labels)
+    if counts is None:
+        return None
+    false, true = counts
+    return float((true[false / false[-1] <= fpr] / true[-1]).max(initial=0.0))
 
 
 def fpr_at_tpr(scores: ArrayLike, labels: ArrayLike, tpr: float) -> float | None:
@@ -116,10 +122,11 @@ def fpr_at_tpr(scores: ArrayLike, labels: ArrayLike, tpr: float) -> float | None
 
     A point of the exact ROC, not interpolated; equals 1 - torchmetrics' specificity at sensitivity tpr.
     """
-    from torchmetrics.functional.classification import binary_roc
-
-    curve = _torchmetric(binary_roc, scores, labels)
-    return None if curve is None else float(curve[0][curve[1] >= tpr].min())
+    counts = _counts(scores, labels)
+    if counts is None:
+        return None
+    false, true = counts
+    return float((false[true / true[-1] >= tpr] / false[-1]).min())
 
 
 def f1(scores: ArrayLike, labels: ArrayLike, threshold: float) -> float | None:
@@ -127,16 +134,11 @@ def f1(scores: ArrayLike, labels: ArrayLike, threshold: float) -> float | None:
 
     None without a paraphrase.
     """
-    import torch
-    from torchmetrics.functional.classification import binary_f1_score
-
     scores_P, labels_P = checked(scores, labels, "scores")
     if not labels_P.any():
         return None
-    accepted_P = (scores_P >= threshold).astype(np.int64)
-    with _one_thread_of_float64():
-        found = binary_f1_score(torch.from_numpy(accepted_P), torch.from_numpy(labels_P), validate_args=False)
-    return float(found)
+    accepted_P = scores_P >= threshold
+    return float(2 * (accepted_P & (labels_P == 1)).sum() / (accepted_P.sum() + labels_P.sum()))
 
 
 def best_f1_threshold(scores: ArrayLike, labels: ArrayLike) -> float | None:
@@ -161,8 +163,8 @@ def best_f1_threshold(scores: ArrayLike, labels: ArrayLike) -> float | None:
 def pairwise_accuracy(scores: ArrayLike, labels: ArrayLike, anchors: Sequence[Hashable] | Labels) -> float | None:
     """Share of (paraphrase, near-miss) pairs of one anchor in which the paraphrase scores higher, ties counting half.
 
-    In [0, 1], chance 0.5: the AUROC within anchors, weighted by their pairs. None if no anchor has both (after NevIR,
-    Weller et al. 2024, arXiv 2305.07614).
+    In [0, 1], chance 0.5: the AUROC within anchors, weighted by their pairs. It asks whether an anchor's paraphrases
+    stand before its own near-misses, whatever other anchors score. None if no anchor has both.
     """
     scores_P, labels_P = checked(scores, labels, "scores")
     if len(anchors) != len(scores_P):
@@ -193,46 +195,28 @@ def rank_correlation(scores: ArrayLike, overlap: ArrayLike) -> float | None:
 def jaccard(a: str, b: str) -> float:
     """Words that both texts have / words that either has, in [0, 1]; 1 if neither has any (Jaccard 1901).
 
-    Words are the runs of letters, digits and underscores in lower case, each counted once.
+    Each word is counted once.
     """
-    words_a, words_b = (set(_WORD.findall(text.lower())) for text in (a, b))
+    words_a, words_b = (set(words(text)) for text in (a, b))
     either = len(words_a | words_b)
     return len(words_a & words_b) / either if either else 1.0
 
 
-def _torchmetric(metric: Callable[..., Any], scores: ArrayLike, labels: ArrayLike) -> Any | None:
-    """A torchmetrics function of the scores' ranks, which lie in [0, 1]; None unless both labels occur.
+def _counts(scores: ArrayLike, labels: ArrayLike) -> tuple[Floats, Floats] | None:
+    """Near-misses and paraphrases at or above each different score, highest first; None unless both labels occur.
 
-    torchmetrics would put scores outside [0, 1] through a sigmoid, in which near scores become equal.
+    torchmetrics' kernel beneath its ROC. Its public functions put scores outside [0, 1] through a sigmoid, in which
+    near scores become equal, and divide counts in torch's default type, which costs 1e-7 in float32.
     """
     import torch
+    from torchmetrics.functional.classification.precision_recall_curve import _binary_clf_curve
 
     scores_P, labels_P = checked(scores, labels, "scores")
     if len(set(labels_P.tolist())) < 2:
         return None
-    rank_P = np.unique(scores_P, return_inverse=True)[1]
-    with _one_thread_of_float64():
-        unit_P = torch.from_numpy(rank_P / max(1, rank_P.max()))
-        return metric(unit_P, torch.from_numpy(labels_P), validate_args=False)
-
-
-@contextmanager
-def _one_thread_of_float64() -> Iterator[None]:
-    """Sets torch for torchmetrics: float64 as the default type, and one thread.
-
-    torchmetrics divides counts by counts, which torch does in its default type: in float32 that costs 1e-7. Threads
-    gain nothing on so little work, and where other processes hold the cores their waiting takes 20 times as long.
-    """
-    import torch
-
-    before, threads = torch.get_default_dtype(), torch.get_num_threads()
-    torch.set_default_dtype(torch.float64)
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
-        torch.set_num_threads(threads)
+    one_P = torch.ones(len(scores_P), dtype=torch.float64)  # without weights it counts in float32
+    false, true, _ = _binary_clf_curve(torch.from_numpy(scores_P), torch.from_numpy(labels_P), one_P)
+    return false.numpy(), true.numpy()
 
 
 def checked(values: ArrayLike, labels: ArrayLike, what: str) -> tuple[Floats, Labels]:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import get_args
 
-from compret.nn.files import Settings, check_links, first_line, inside, read_json
+from compret.files import Settings, check_links, first_line, inside, read_json
 from compret.nn.pooling import ACTIVATIONS, Pooling
 from compret.nn.weights import weight_files
 from compret.types import UserError

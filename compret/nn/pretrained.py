@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from compret.files import Settings, reading
 from compret.nn.backbone import DenseFolder
-from compret.nn.files import Settings, reading
 from compret.nn.pooling import Dense
 from compret.nn.weights import Shapes, check_finite, load_tensors, no_larger_than, stored_shapes, weight_files
 from compret.types import UserError

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from compret.nn.files import reading
+from compret.files import reading
 from compret.types import Kind, TokenBatch, Tokenized, UserError
 
 _BLOCK = 1 << 14

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from compret.nn.files import checked_file, inside, read_json, reading
+from compret.files import checked_file, inside, read_json, reading
 from compret.types import UserError
 
 Shapes = Mapping[str, tuple[int, ...]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from compret.report.compare import differences
 from compret.report.runs import COLUMNS, Run
 from compret.types import UserError
 
@@ -13,8 +14,14 @@ def draw(runs: Sequence[Run], path: Path) -> None:
     """Write a figure (.png, .svg or .pdf): an arrow from the first run to each other one.
 
     Raises:
-        UserError: a run lacks one of the two numbers, or the file cannot be written.
+        UserError: a run lacks one of the two numbers, or was measured on other sets, or the file cannot be written.
     """
+    for run in runs[1:]:
+        differs = [
+            d for ours, first in zip(run.columns, runs[0].columns, strict=True) for d in differences(ours, first)
+        ]
+        if differs:
+            raise UserError(f"--figure: {run.name} is not comparable with {runs[0].name}: {'; '.join(differs)}")
     import matplotlib
 
     matplotlib.use("agg")

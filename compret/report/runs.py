@@ -1,23 +1,44 @@
-"""What a report knows of a run: the headline numbers of its results.json files."""
+"""What a report knows of a run: the headline numbers of its results.json files, and what they were measured on."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from compret.types import UserError
+from compret.results_file import ResultsFile, read_results_file, stem
 
-COLUMNS = {"retrieval nDCG@10": ("retrieval", "ndcg@10"), "near-miss AUROC": ("nearmiss", "auroc")}
+COLUMNS = {"retrieval nDCG@10": ("retrieval", "ndcg@10"), "near-miss AUROC": ("near_miss", "auroc")}
+_MODEL = ("backbone", "revision", "checkpoint", "verifier", "special_tokens")
+"""What makes two test runs those of one model, as results.json has it."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One number of one set."""
+
+    name: str
+    value: float
+    fingerprint: str
+    conditions: Mapping[str, object]
+    """What else must be the same where two such numbers are compared."""
+    per_query: Path
+    """Where each query's values stand, if the set has queries."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """The headline numbers of a run, one for each of COLUMNS: means over its datasets, None where it has none."""
+    """The numbers of a run, for each of COLUMNS; a set counts once, and not where it defines no number."""
 
     name: str
-    values: tuple[float | None, ...]
+    columns: tuple[tuple[Measured, ...], ...]
+    notes: tuple[str, ...]
+    """What was left out, and what does not fit together."""
+
+    @property
+    def values(self) -> tuple[float | None, ...]:
+        """The mean of each column over its sets, None where there are none."""
+        return tuple(_mean([measured.value for measured in column]) for column in self.columns)
 
 
 def read_run(text: str) -> Run:
@@ -28,25 +49,44 @@ def read_run(text: str) -> Run:
     """
     name, _, given = text.rpartition("=")
     paths = [Path(part) for part in given.split(",")]
-    stored = [_read(path / "results.json" if path.is_dir() else path) for path in paths]
-    values = tuple(_mean([entry for results in stored for entry in _entries(results, *c)]) for c in COLUMNS.values())
-    return Run(name or paths[0].name, values)
+    stored = [read_results_file(path) for path in paths]
+    name, notes = name or paths[0].name, [*_other_models(stored)]
+    columns = tuple(_column(stored, title, *place, notes) for title, place in COLUMNS.items())
+    return Run(name, columns, tuple(f"{name}: {note}" for note in notes))
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        return {room: dict(stored[room]) for room, _ in COLUMNS.values()}
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give a results.json or its folder") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not a results.json of compret ({error!r})") from error
+def _column(
+    stored: Sequence[ResultsFile], title: str, room: str, metric: str, notes: list[str]
+) -> tuple[Measured, ...]:
+    """The numbers of a room's sets, each set once; what is left out goes to the notes."""
+    found: dict[str, Measured] = {}
+    for results in stored:
+        for name, entry in getattr(results, room).items():
+            if entry[metric] is None:
+                notes.append(f"{title} is not defined on {name}, which is left out")
+                continue
+            measured = _measured(results, room, name, float(entry[metric]))
+            first = found.setdefault(measured.fingerprint, measured)
+            if first is not measured:
+                values = f"{first.value:.3f} of {first.name} counts, {measured.value:.3f} of {name} does not"
+                notes.append(f"{title}: {results.path} has a set that stands there already: {values}")
+    return tuple(found.values())
 
 
-def _entries(results: dict[str, Any], room: str, key: str) -> list[float]:
-    """The defined values of a room's datasets."""
-    found = (entry.get(key) for name, entry in results[room].items() if name != "mean")
-    return [float(value) for value in found if value is not None]
+def _measured(results: ResultsFile, room: str, name: str, value: float) -> Measured:
+    about, per_query = results.about(name), results.path.parent / "per_query" / f"{stem(name)}.jsonl"
+    conditions = {"max_length": results.meta.get("max_length")}
+    if room == "retrieval":
+        conditions |= {"search": results.meta.get("search"), "ndcg_gain": about["ndcg_gain"]}
+    return Measured(name, value, about["fingerprint"], conditions, per_query)
+
+
+def _other_models(stored: Sequence[ResultsFile]) -> Iterator[str]:
+    """Test runs that are joined should be those of one model."""
+    for key in _MODEL:
+        values = list(dict.fromkeys(str(results.meta.get(key)) for results in stored))
+        if len(values) > 1:
+            yield f"joins results of different models: {key} {' and '.join(values)}"
 
 
 def _mean(values: list[float]) -> float | None:

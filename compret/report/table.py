@@ -7,7 +7,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from compret.report.compare import Column, differences, ndcg_interval
 from compret.report.runs import COLUMNS, Run, read_run
+from compret.types import UserError
+
+_INTERVALS = "[low, high]: 95 % interval of the mean difference over queries, by bootstrap"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -17,7 +21,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--figure", type=Path, help="also draw the runs into this .png, .svg or .pdf")
     options = parser.parse_args(arguments)
     runs = [read_run(text) for text in options.runs]
-    sys.stdout.write(table(runs))
+    encoding = sys.stdout.encoding or "utf-8"  # names may hold what it cannot write
+    sys.stdout.write(table(runs).encode(encoding, "backslashreplace").decode(encoding))
     if options.figure:
         from compret.report.figure import draw
 
@@ -26,22 +31,56 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def table(runs: Sequence[Run]) -> str:
-    """Markdown: a line a run; differences are to the first run."""
+    """Markdown: a line a run; differences are to the first run.
+
+    A number that was measured on other sets, or in another way, than the first of its column is marked by a star, and
+    what differs is told below the table.
+    """
+    notes = [note for run in runs for note in run.notes]
     rows = [["", *(title for column in COLUMNS for title in (column, "difference"))]]
     for run in runs:
-        pairs = zip(run.values, runs[0].values, strict=True)
-        numbers = (text for value, first in pairs for text in _texts(value, None if run is runs[0] else first))
-        rows.append([run.name, *numbers])
+        cells = [text for place in range(len(COLUMNS)) for text in _cells(runs, run, place, notes)]
+        rows.append([run.name, *cells])
+    if any("[" in cell for row in rows for cell in row[1:]):
+        notes.append(_INTERVALS)
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
     ]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]]) + "\n"
+    below = ["", *dict.fromkeys(notes)] if notes else []
+    return "\n".join([lines[0], rule, *lines[1:], *below]) + "\n"
 
 
-def _texts(value: float | None, first: float | None) -> tuple[str, str]:
-    """A value and its difference to the first run's, as cells."""
+def reference(runs: Sequence[Run], place: int) -> Run:
+    """The run that the others of a column are compared with: the first that has a number there, or the first."""
+    return next((run for run in runs if run.columns[place]), runs[0])
+
+
+def _cells(runs: Sequence[Run], run: Run, place: int, notes: list[str]) -> tuple[str, str]:
+    """A value and its difference to the first run's, as cells; what forbids to compare them goes to the notes."""
+    value, first = run.values[place], runs[0].values[place]
     if value is None:
         return "-", ""
-    return f"{value:.3f}", "" if first is None else f"{value - first:+.3f}"
+    beside = reference(runs, place)
+    differs = differences(run.columns[place], beside.columns[place])
+    if differs:
+        notes.append(f"* {run.name}, {list(COLUMNS)[place]}: {'; '.join(differs)}; {beside.name} is the other")
+        return f"{value:.3f}*", ""
+    if run is runs[0] or first is None:
+        return f"{value:.3f}", ""
+    interval = _interval(run, runs[0], place, notes)
+    return f"{value:.3f}", f"{value - first:+.3f}{interval}"
+
+
+def _interval(run: Run, first: Run, place: int, notes: list[str]) -> str:
+    """The interval of a retrieval difference behind a blank; none for AUROC, and none without values by query."""
+    ours: Column = run.columns[place]
+    if list(COLUMNS.values())[place][0] != "retrieval":
+        return ""
+    try:
+        found = ndcg_interval(ours, first.columns[place])
+    except UserError as error:
+        notes.append(f"{run.name}: no interval ({error})")
+        return ""
+    return f" [{found[0]:+.3f}, {found[1]:+.3f}]" if found else ""

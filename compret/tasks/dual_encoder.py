@@ -17,7 +17,7 @@ from compret.nn.encoder import LoRA, TextEncoder
 from compret.nn.pooling import Pooling
 from compret.tasks.optimizer import AdamW, configure
 from compret.tasks.suites import SuiteRunner
-from compret.types import NearMissSet, RetrievalSet, TripletBatch
+from compret.types import EvaluationSet, TripletBatch
 
 
 class DualEncoder(SuiteRunner):
@@ -90,9 +90,7 @@ class DualEncoder(SuiteRunner):
         self.log("train_loss", loss.detach(), prog_bar=True, batch_size=len(batch))
         return loss
 
-    def validation_step(
-        self, batch: TripletBatch | RetrievalSet | NearMissSet, batch_idx: int, dataloader_idx: int = 0
-    ) -> None:
+    def validation_step(self, batch: TripletBatch | EvaluationSet, batch_idx: int, dataloader_idx: int = 0) -> None:
         if isinstance(batch, TripletBatch):
             loss = self.contrast(batch)
             self.log("val_loss", loss, batch_size=len(batch), sync_dist=True, add_dataloader_idx=False, prog_bar=True)

@@ -7,6 +7,9 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from compret.nn.verifiers import Verifier
+from compret.nn.verifiers.stored import describe
+
 if TYPE_CHECKING:
     from compret.tasks.suites import SuiteRunner
 
@@ -14,11 +17,12 @@ _PACKAGES = ("compret", "torch", "lightning", "transformers", "tokenizers", "dat
 
 
 def run_meta(task: SuiteRunner) -> dict[str, Any]:
-    """Versions, backbone, checkpoint, configuration hash, seed, device and precision of the running trainer."""
+    """Versions, backbone, verifier, checkpoint, config hash, seed, device and precision of the running trainer."""
     import os
 
     trainer = task.trainer
     seed = os.environ.get("PL_GLOBAL_SEED")
+    verifier = getattr(task, "verifier", None)
     config, recalls = task.config_text, task.recall.encoder or task.encoder
     return {
         "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
@@ -27,6 +31,8 @@ def run_meta(task: SuiteRunner) -> dict[str, Any]:
         "pooling": task.encoder.pooling,
         "backbone_similarity": task.encoder.similarity,
         "max_length": task.encoder.max_length,
+        "verifier": describe(verifier) if isinstance(verifier, Verifier) else None,
+        "special_tokens": getattr(task, "special_tokens", None),
         "prompts": dict(task.encoder.tokenizer.prompts),
         "checkpoint": str(trainer.ckpt_path) if trainer.ckpt_path else None,
         "config_hash": hashlib.sha256(config.encode()).hexdigest() if config else None,

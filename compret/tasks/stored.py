@@ -19,8 +19,8 @@ from torch import Tensor
 
 from compret.distributed import incomplete_files
 from compret.evaluation.guard_files import SETTINGS, guard_settings, load_verifier, recall_folder, stored_calibration
+from compret.files import Settings, checked_file, first_line, reading
 from compret.nn.backbone import load_backbone
-from compret.nn.files import Settings, checked_file, first_line, reading
 from compret.nn.pooling import Pooling
 from compret.nn.verifiers.stored import check_description, loaded
 from compret.nn.weights import check_archive

@@ -19,11 +19,19 @@ from compret.nn.encoder import TextEncoder
 from compret.nn.weights import check_finite
 from compret.tasks.meta import run_meta
 from compret.tasks.optimizer import mark_matrices
-from compret.types import NearMissSet, RetrievalSet, TextFile, TripletBatch, UserError
+from compret.types import EvaluationSet, TextFile, TripletBatch, UserError
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT_KEY = "compret"
+_SHOWN = {
+    "ndcg@10": "nDCG@10",
+    "recall@100": "recall@100",
+    "auroc": "AUROC",
+    "overlap_auroc": "of word overlap",
+    "edit_words_auroc": "of edited words",
+    "paired_accuracy": "paired accuracy",
+}
 
 
 class SuiteRunner(LightningModule):
@@ -132,8 +140,9 @@ class SuiteRunner(LightningModule):
     def on_test_epoch_start(self) -> None:
         self._tell_what_is_left_out()
         self.bench = self.new_bench()
+        self.bench.edit_words = True
 
-    def test_step(self, batch: RetrievalSet | NearMissSet, batch_idx: int, dataloader_idx: int = 0) -> None:
+    def test_step(self, batch: EvaluationSet, batch_idx: int, dataloader_idx: int = 0) -> None:
         self.bench.run(batch)
 
     def on_test_epoch_end(self) -> None:
@@ -167,9 +176,8 @@ def _tell(results: Results) -> None:
     if rank() > 0:
         return
     for result in results.all:
-        shown = {"ndcg@10": "nDCG@10", "recall@100": "recall@100", "auroc": "AUROC", "overlap_auroc": "of word overlap"}
         values = [
-            f"{name} {value:.4f}" for key, name in shown.items() if (value := result.to_dict().get(key)) is not None
+            f"{name} {value:.4f}" for key, name in _SHOWN.items() if (value := result.to_dict().get(key)) is not None
         ]
         counts = [f"{count:,} {name.replace('_', ' ')}" for name, count in result.count().items() if count]
         log.info("%s: %s (%s)", result.name, ", ".join(values) or "no number is defined", ", ".join(counts))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 from typing import Any
@@ -25,12 +25,12 @@ from compret.evaluation.approximate import Search
 from compret.evaluation.bench import Bench
 from compret.evaluation.guard_files import stored_calibration
 from compret.evaluation.rerank import Recall
+from compret.files import Settings
 from compret.losses import Contrast, PairLoss, own_texts
 from compret.metrics.calibration import Calibration
 from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
 from compret.nn.encoder import LoRA, TextEncoder
-from compret.nn.files import Settings
 from compret.nn.pairs import BUDGET, TokenStates, joined, score_all, score_pairs, token_states
 from compret.nn.pooling import Pooling
 from compret.nn.verifiers import PooledCosine, Verifier
@@ -40,7 +40,7 @@ from compret.tasks.limits import check_least, check_share
 from compret.tasks.optimizer import AdamW, configure
 from compret.tasks.retention import Retention
 from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
-from compret.types import NearMissSet, PairScores, RetrievalSet, TokenBatch, TripletBatch, UserError
+from compret.types import EvaluationSet, NearMissSet, PairScores, TokenBatch, TripletBatch, UserError
 
 log = logging.getLogger(__name__)
 
@@ -175,9 +175,7 @@ class SimilarityMapVerifier(SuiteRunner):
             self.log("train_retention", retained.detach(), batch_size=len(batch))
         return loss + retained
 
-    def validation_step(
-        self, batch: TripletBatch | RetrievalSet | NearMissSet, batch_idx: int, dataloader_idx: int = 0
-    ) -> None:
+    def validation_step(self, batch: TripletBatch | EvaluationSet, batch_idx: int, dataloader_idx: int = 0) -> None:
         if isinstance(batch, TripletBatch):
             loss, _ = self.losses(batch)
             self.log("val_loss", loss, batch_size=len(batch), sync_dist=True, add_dataloader_idx=False, prog_bar=True)
@@ -293,7 +291,7 @@ class SimilarityMapVerifier(SuiteRunner):
             told = {name: recipe[name] for name in ("special_tokens", "recall_weight") if name in recipe}
             self._take_calibration(calibration, {**told, **scored_with})
 
-    def _take_calibration(self, calibration: Calibration, scored_with: dict[str, Any]) -> None:
+    def _take_calibration(self, calibration: Calibration, scored_with: Mapping[str, Any]) -> None:
         """A threshold of other scores says nothing of these (law 10)."""
         ours = self.scored_with
         changed = [name for name in ours if scored_with.get(name, ours[name]) != ours[name]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compret.data.collate import Collate, cut_points, text_key
+from compret.nn.encoder import TextEncoder
 from compret.nn.tokenizer import TextTokenizer
-from compret.types import TokenBatch
+from compret.types import Kind, TokenBatch
 
 Row = dict[str, str | None]
 
@@ -153,3 +155,30 @@ def test_threads_that_share_a_tokeniser_make_what_one_makes(tokenizer: TextToken
     for one, other in zip(map(collate, batches), found, strict=True):
         assert texts_in(one.passes) == texts_in(other.passes)
         assert torch.equal(one.anchor_keys_B, other.anchor_keys_B)
+
+
+# bug: pairs were trained with the document prompt on one side, and tested with the query prompt on both
+def test_a_pair_has_the_query_prompt_on_all_its_texts(new_backbone: Callable[..., Path], tmp_path: Path) -> None:
+    """A row with a category, or an identity row, is a pair; another is a question and its passages."""
+    folder = new_backbone(tmp_path / "prompted", prompts={"query": "not a ", "document": "very small "})
+    tokenizer = TextEncoder(str(folder)).tokenizer
+    rows: list[Row] = [
+        {"anchor": "the dog", "positive": "the cat", "negative": "the man", "category": "swap"},
+        {"anchor": "a house", "positive": "a house", "negative": "no house"},
+        {"anchor": "a bird", "positive": "the bird", "negative": "a tree", "category": None},
+        {"anchor": "a key", "positive": "the key", "category": ""},
+    ]
+    batch = Collate(tokenizer, passes=2)(rows)
+    found = texts_in(batch.passes)
+
+    def ids(text: str, kind: Kind) -> list[int]:
+        return list(tokenizer([text], kind).ids[0])
+
+    for row, anchor, positive in zip(rows, batch.anchor_rows_B, batch.positive_rows_B, strict=True):
+        kind: Kind = "query" if row["anchor"] in ("the dog", "a house") else "document"
+        assert found[int(anchor)] == ids(str(row["anchor"]), "query")
+        assert found[int(positive)] == ids(str(row["positive"]), kind)
+    kinds: list[Kind] = ["query", "query", "document"]
+    expected = [ids(text, kind) for text, kind in zip(("the man", "no house", "a tree"), kinds, strict=True)]
+    assert [found[int(place)] for place in batch.negative_rows_C] == expected
+    assert found[int(batch.anchor_rows_B[1])] == found[int(batch.positive_rows_B[1])]

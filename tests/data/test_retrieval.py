@@ -12,6 +12,8 @@ import yaml
 
 from compret.data import NanoBEIR
 from compret.data.retrieval import NANO_NAMES, find_sources, load_retrieval_set
+from compret.evaluation.retrieve import evaluate_retrieval
+from compret.nn.encoder import TextEncoder
 from compret.types import RetrievalSet, UserError
 
 pytestmark = pytest.mark.usefixtures("fresh_cache")
@@ -210,7 +212,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_a_split_that_a_folder_lacks_is_told_when_it_is_read(tmp_path: Path) -> None:
     (source,) = find_sources(str(nano(tmp_path / "nano", "NanoNQ")), ["fever"])
-    with pytest.raises(UserError, match="nano corpus NanoFEVER: no such configuration or split"):
+    with pytest.raises(UserError, match=r"nano corpus NanoFEVER: no such split \(it has NanoNQ\)"):
         load_retrieval_set(source)
 
 
@@ -236,9 +238,21 @@ def test_a_mistake_in_a_directory_names_its_line(tmp_path: Path, rows: dict[str,
 @pytest.mark.parametrize(
     ("part", "rows", "expected"),
     [
-        ("corpus", [*CORPUS, CORPUS[0]], "NanoNQ corpus train: row 12: the id 'd0' stands there twice"),
-        ("qrels", [*QRELS, {"query-id": "q0", "corpus-id": "x"}], "NanoNQ qrels train: row 3: corpus-id 'x' is not in"),
-        ("qrels", [{"query-id": "q0", "corpus-id": ["d0", "x"]}], "NanoNQ qrels train: row 0: corpus-id 'x' is not in"),
+        (
+            "corpus",
+            [*CORPUS, CORPUS[0]],
+            "NanoNQ/corpus/train-00000-of-00001.parquet: row 12: the id 'd0' stands there twice",
+        ),
+        (
+            "qrels",
+            [*QRELS, {"query-id": "q0", "corpus-id": "x"}],
+            "NanoNQ/qrels/train-00000-of-00001.parquet: row 3: corpus-id 'x' is not in",
+        ),
+        (
+            "qrels",
+            [{"query-id": "q0", "corpus-id": ["d0", "x"]}],
+            "NanoNQ/qrels/train-00000-of-00001.parquet: row 0: corpus-id 'x' is not in",
+        ),
     ],
 )
 def test_a_mistake_in_a_repository_names_its_row(tmp_path: Path, part: str, rows: Rows, expected: str) -> None:
@@ -279,3 +293,84 @@ def test_names_open_nothing(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "corpus.jsonl").write_text("not JSON")
     assert NanoBEIR(source=str(tmp_path)).names() == ["x"]
+
+
+# bug: the column was not found, and every grade was 1
+def test_blanks_around_the_names_of_columns_change_no_grade(tmp_path: Path) -> None:
+    root = directory(tmp_path / "x").parent
+    (root / "x" / "qrels" / "test.tsv").write_text("query-id\tcorpus-id \tscore \nq0\td1\t3\nq1\td2\t0\n")
+    assert load(root)[0].qrels == {"q0": {"d1": 3}, "q1": {"d2": 0}}
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (
+            {"qrels": [{**QRELS[0], "score": 1}, {**QRELS[0], "score": 2}]},
+            r"test.tsv: line 3: query 'q0', document 'd0' is judged twice, 1 and 2",
+        ),
+        ({"qrels": []}, "x: no judgements"),
+        ({"corpus": [*CORPUS, {"_id": "", "text": "a"}]}, "corpus.jsonl: line 13, column '_id' is empty"),
+        ({"corpus": [*CORPUS, {"_id": " ", "text": "a"}]}, "corpus.jsonl: line 13, column '_id' is empty"),
+        ({"corpus": [*CORPUS, {"_id": 1.5, "text": "a"}]}, "line 13: column '_id' holds a number, not text"),
+        ({"corpus": [*CORPUS, {"_id": ["d"], "text": "a"}]}, "line 13: column '_id' holds a list, not text"),
+        ({"corpus": [*CORPUS, {"_id": "d99", "text": ["a"]}]}, "line 13: column 'text' holds a list, not text"),
+        ({"corpus": [*CORPUS, {"_id": "d99", "text": "a", "title": {}}]}, "column 'title' holds an object, not text"),
+        ({"queries": [*QUERIES, {"_id": "q99", "text": "\ud83d"}]}, "column 'text' holds half of a surrogate pair"),
+        ({"corpus": [*CORPUS, {"_id": "d\ud83d", "text": "a"}]}, "column '_id' holds half of a surrogate pair"),
+    ],
+)
+def test_what_would_be_lost_or_changed_is_refused(tmp_path: Path, rows: dict[str, Rows], expected: str) -> None:
+    root = directory(tmp_path / "x", **rows).parent
+    with pytest.raises(UserError, match=expected):
+        load(root)
+
+
+def test_the_same_judgement_twice_is_one(tmp_path: Path) -> None:
+    (found,) = load(directory(tmp_path / "x", qrels=[*QRELS, QRELS[0]]).parent)
+    assert found.qrels == JUDGED
+
+
+def test_whole_numbers_are_ids(tmp_path: Path) -> None:
+    corpus = [{"_id": i, "text": f"text {i}"} for i in range(3)]
+    (found,) = load(directory(tmp_path / "x", corpus, QUERIES, [{"query-id": "q0", "corpus-id": "2"}]).parent)
+    assert list(found.document_ids) == ["0", "1", "2"]
+
+
+def test_fewer_than_no_distractors_are_refused() -> None:
+    with pytest.raises(UserError, match="data.distractors -1: a number of documents"):
+        NanoBEIR("pydoc", distractors=-1)
+
+
+# bug: empty documents were ranked; sentence-transformers leaves out what has no character, and queries likewise
+def test_empty_texts_are_left_out_as_sentence_transformers_does(
+    tmp_path: Path, tiny: Path, tiny_encoder: TextEncoder, monkeypatch: pytest.MonkeyPatch, sentences: list[str]
+) -> None:
+    """An empty document stays judged, so that recall is lower; a document of a blank is ranked."""
+    from datasets import Dataset
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.evaluation import NanoBEIREvaluator
+
+    texts = ["", " ", *sentences[:20]]
+    corpus = [{"_id": f"d{i}", "text": text} for i, text in enumerate(texts)]
+    queries = [{"_id": f"q{i}", "text": " ".join(text.split()[:4])} for i, text in enumerate(["", *sentences[:8]])]
+    qrels = [{"query-id": f"q{i}", "corpus-id": f"d{j}"} for i in range(9) for j in (0, i, i + 2)]
+    parts = {"corpus": corpus, "queries": queries, "qrels": qrels}
+    root = repository(tmp_path / "nano", {(part, "NanoNQ"): rows for part, rows in parts.items()})
+    (found,) = load(root, "nq")
+    assert found.counts == {"dropped_empty_documents": 1, "dropped_empty_queries": 1}
+    assert (len(found.documents), len(found.queries), found.documents[0]) == (21, 8, " ")
+    result = evaluate_retrieval(tiny_encoder, found)
+    assert result.count()["dropped_empty_documents"] == 1
+
+    def load_dataset(name: str, part: str, split: str) -> Dataset:
+        return Dataset.from_list(parts[part])
+
+    monkeypatch.setattr("datasets.load_dataset", load_dataset)
+    evaluator = NanoBEIREvaluator(["nq"], batch_size=8, write_csv=False)
+    theirs = evaluator(SentenceTransformer(str(tiny), device="cpu"))
+    for metric, value in result.scores.mean.items():
+        if f"NanoNQ_cosine_{metric}" in theirs:
+            assert value == pytest.approx(theirs[f"NanoNQ_cosine_{metric}"], abs=1e-4), metric
+    assert result.scores.mean["recall@10"] == pytest.approx(theirs["NanoNQ_cosine_recall@10"], abs=1e-4)
+    assert result.scores.mean["recall@100"] < 1

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from compret.data.perturb.rewordings import RULES, reword, rewordings
+from compret.data.pydoc import rules
 from compret.data.tables import load_triplets
 from compret.types import UserError
 from tests.conftest import write_lines
@@ -57,12 +58,13 @@ def test_triplets_of_reworded_rows(tmp_path: Path) -> None:
     rows = [{"anchor": a, "positive": a, "negative": n, "category": "spatial"} for a, n in negatives.items()]
     file = write_lines(tmp_path / "rows.jsonl", rows)
     made = load_triplets(f"reworded:{file}")
-    assert made.column_names == ["anchor", "positive", "negative"]
+    assert made.column_names == ["anchor", "positive", "negative", "category"]
+    assert set(made["category"]) == {"spatial"}
     assert made["anchor"][0] == "A lamp is above a table."
     assert {row["anchor"] for row in made} >= {"A lamp is above a table.", "A table is above a lamp."}
     assert not {"Dogs bark."} & set(made["anchor"])
     for row in made:
-        assert len({text.lower() for text in row.values()}) == 3
+        assert len({row[column].lower() for column in made.column_names[:3]}) == 3
     assert list(load_triplets(f"reworded:{file}")) == list(made)
 
 
@@ -73,3 +75,26 @@ def test_rows_that_cannot_be_reworded_are_told(tmp_path: Path) -> None:
     file = write_lines(tmp_path / "bare.jsonl", [{"anchor": "Dogs bark.", "positive": "Dogs do."}])
     with pytest.raises(UserError, match="no column 'negative'"):
         load_triplets(f"reworded:{file}")
+
+
+# bug: the table was kept for the rows alone, whatever became of the rules
+def test_other_rules_make_other_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"anchor": "A lamp is above a table.", "positive": "x", "negative": "A table is above a lamp."}
+    file = write_lines(tmp_path / "rows.jsonl", [row])
+    before = list(load_triplets(f"reworded:{file}"))
+    monkeypatch.setattr("compret.data.reworded.reword", lambda text, rng: f"put otherwise, {text}")
+    monkeypatch.setattr("compret.data.pydoc.rules", lambda: "other rules")
+    after = list(load_triplets(f"reworded:{file}"))
+    assert after != before
+    assert after[0]["positive"] == "put otherwise, A lamp is above a table."
+    assert {row["category"] for row in after} == {"reworded"}
+
+
+def test_the_hash_of_the_rules_is_that_of_their_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, real = rules(), Path.read_text
+
+    def changed(path: Path, *arguments: object, **options: object) -> str:
+        return real(path, *arguments, **options) + ("# new" if path.name == "rewordings.py" else "")  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Path, "read_text", changed)
+    assert rules() != before

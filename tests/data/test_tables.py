@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -162,9 +163,15 @@ def test_a_missing_column_is_named(
         load_triplets(str(path))
 
 
-@pytest.mark.parametrize("blank", ["", "  ", "\t\n"])
 @pytest.mark.parametrize("column", ["anchor", "positive"])
-@pytest.mark.parametrize(("name", "place"), [("a.csv", "line 3"), ("a.tsv", "line 3"), ("a.jsonl", "line 2")])
+@pytest.mark.parametrize(
+    ("name", "place", "blank"),
+    [
+        *itertools.product(["a.csv"], ["line 3"], ["", "  ", "\t\n"]),
+        *itertools.product(["a.tsv"], ["line 3"], ["", "  "]),
+        *itertools.product(["a.jsonl"], ["line 2"], ["", "  ", "\t\n"]),
+    ],
+)
 def test_a_blank_text_is_named_with_its_line(tmp_path: Path, name: str, place: str, column: str, blank: str) -> None:
     rows = [{"anchor": "a", "positive": "b"}, {"anchor": "c", "positive": "d"}, {"anchor": "e", "positive": "f"}]
     path = dict(FORMATS)[name](tmp_path / name, [rows[0], {**rows[1], column: blank}, rows[2]])
@@ -180,8 +187,8 @@ def test_a_blank_text_is_named_with_its_row_where_there_are_no_lines(tmp_path: P
 
 
 def test_a_negative_may_be_missing_or_blank(tmp_path: Path) -> None:
-    rows = [{"anchor": "a", "positive": "b", "negative": n} for n in ("c", None, "")]
-    assert [row["negative"] for row in rows_of(json_lines(tmp_path / "a.jsonl", rows))] == ["c", None, ""]
+    rows = [{"anchor": "a", "positive": "b", "negative": n} for n in ("c", None, "", " \t")]
+    assert [row["negative"] for row in rows_of(json_lines(tmp_path / "a.jsonl", rows))] == ["c", None, None, None]
 
 
 # bug: a column of nothing is inferred as null or double, and refused as "not text"
@@ -285,13 +292,13 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("column", ["anchor", "positive", "negative"])
 def test_a_column_of_numbers_is_not_text(tmp_path: Path, column: str) -> None:
     row: dict[str, object] = {"anchor": "a", "positive": "b", "negative": "c"}
-    with pytest.raises(UserError, match=f"a.jsonl: column '{column}' holds int64, not text"):
+    with pytest.raises(UserError, match=f"a.jsonl: line 1: column '{column}' holds a number, not text"):
         load_triplets(str(json_lines(tmp_path / "a.jsonl", [{**row, column: 3}])))
 
 
 def test_an_unknown_suffix_names_the_known_ones(tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_text("text")
-    with pytest.raises(UserError, match=r"a.xml: '.xml' is not known; use .csv, .tsv, .jsonl"):
+    with pytest.raises(UserError, match=r"a.xml: '.xml' is not known; use .jsonl, .json, .csv"):
         load_triplets(str(tmp_path / "a.xml"))
 
 
@@ -305,3 +312,53 @@ def test_a_folder_without_data_is_told(tmp_path: Path) -> None:
 def test_an_unknown_part_of_pydoc_names_the_known_ones() -> None:
     with pytest.raises(UserError, match=r"pydoc:none: PyDoc has pydoc:retrieval and pydoc:structneg"):
         load_triplets("pydoc:none")
+
+
+# bug: the label was dropped, and training took each pair of label 0 for a positive
+@pytest.mark.parametrize("names", [("sentence1", "sentence2"), ("anchor", "candidate"), ("anchor", "positive")])
+@pytest.mark.parametrize(("name", "write"), FORMATS, ids=[name for name, _ in FORMATS])
+def test_labelled_pairs_are_no_triplets(
+    tmp_path: Path, name: str, write: Callable[[Path, Sequence[Row]], Path], names: tuple[str, str]
+) -> None:
+    path = write(tmp_path / name, [{names[0]: "a", names[1]: "b", "label": "0"}])
+    with pytest.raises(UserError, match=f"{name}: labelled pairs .* are no triplets"):
+        load_triplets(str(path))
+
+
+def test_a_label_that_comes_late_is_refused_too(tmp_path: Path) -> None:
+    row = {"sentence1": "a", "sentence2": "b"}
+    with pytest.raises(UserError, match="a.jsonl: line 3: labelled pairs"):
+        load_triplets(str(json_lines(tmp_path / "a.jsonl", [row, row, {**row, "label": 1}])))
+
+
+@pytest.mark.parametrize("value", [["a", "b"], {"text": "a"}, True, 3.5])
+@pytest.mark.parametrize("column", ["anchor", "positive", "negative"])
+def test_lists_and_objects_are_no_text(tmp_path: Path, column: str, value: object) -> None:
+    row: dict[str, object] = {"anchor": "a", "positive": "b", column: value}
+    with pytest.raises(UserError, match=f"a.jsonl: line 1: column '{column}' holds a[n]? .*, not text"):
+        load_triplets(str(json_lines(tmp_path / "a.jsonl", [row])))
+
+
+@pytest.mark.parametrize("column", ["anchor", "positive", "negative", "category"])
+def test_half_a_surrogate_pair_is_no_text(tmp_path: Path, column: str) -> None:
+    row = {"anchor": "a", "positive": "b", column: "x\ud800y"}
+    with pytest.raises(UserError, match=f"a.jsonl: line 2: column '{column}' holds half of a surrogate pair"):
+        load_triplets(str(json_lines(tmp_path / "a.jsonl", [ROWS[0], row])))
+
+
+@pytest.mark.parametrize(
+    ("category", "read"), [(0, "0"), (7, "7"), (False, "False"), (" x ", "x"), ("", None), (None, None), ("  ", None)]
+)
+def test_a_category_is_text(tmp_path: Path, category: object, read: str | None) -> None:
+    row = {"anchor": "a", "positive": "b", "category": category}
+    (found,) = rows_of(json_lines(tmp_path / "a.jsonl", [row]))
+    assert found.get("category") == read
+
+
+def test_identity_rows_are_told_each_time(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = json_lines(tmp_path / "a.jsonl", [{"sentence1": "a", "sentence2": "b"}])
+    for _ in range(2):
+        caplog.clear()
+        with caplog.at_level("INFO", "compret"):
+            load_triplets(str(path))
+        assert "identity rows" in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from dataclasses import replace
@@ -15,8 +16,10 @@ from hypothesis import strategies as st
 
 from compret.evaluation.atomic import atomic_write
 from compret.evaluation.results import NearMissResult, RecallStage, Results, RetrievalResult
+from compret.metrics.edit_words import edit_word_scores
 from compret.metrics.nearmiss import jaccard, near_miss_metrics
 from compret.metrics.ranking import METRICS, ranking_scores
+from compret.results_file import read_results_file
 from compret.types import NearMissSet, UserError
 
 META = {"versions": {"compret": "0"}, "backbone": "b", "seed": 42, "max_length": 128, "checkpoint": None}
@@ -50,7 +53,8 @@ def near_miss(name: str, threshold: float | None = 0.4, pairs: int = 60, label: 
     categories = ["paraphrase" if y else ("negation", "spatial")[i % 2] for i, y in enumerate(labels)]
     scores = rng.normal(size=pairs)
     overlap = [jaccard(a, c) for a, c in zip(anchors, candidates, strict=True)]
-    metrics = near_miss_metrics(scores, labels, categories, anchors, overlap, threshold)
+    edited = edit_word_scores(anchors, candidates, labels)
+    metrics = near_miss_metrics(scores, labels, categories, anchors, overlap, threshold, edited)
     data = NearMissSet(name, anchors, candidates, labels, categories, f"print of {name}")
     return NearMissResult(name, metrics, data, scores, {"truncated_texts": 3}, {"encode": 0.5})
 
@@ -231,15 +235,21 @@ def test_results_json_comes_last(results: Results, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("results.json", None, "results.json: cannot be read"),
-        ("results.json", "{", "results.json: not as compret writes it"),
-        ("results.json", "{}", "results.json: not as compret writes it"),
-        ("results.json", "[]", "results.json: not as compret writes it"),
-        ("runs/NanoNQ.trec", None, "NanoNQ.trec: cannot be read"),
+        ("results.json", None, "results.json: no such file"),
+        ("results.json", "{", "results.json: not valid JSON"),
+        ("results.json", "{}", "results.json: 'meta': must hold names and values, not missing"),
+        ("results.json", "[]", "results.json: must hold names and values, not a list"),
+        ("results.json", "[" * 9999, "results.json: nested too deep"),
+        ("results.json", '"' + "x" * (17 << 20) + '"', "results.json: 17,825,794 bytes, where at most 16,777,216"),
+        ("runs/NanoNQ.trec", None, "NanoNQ.trec: no such file"),
         ("runs/NanoNQ.trec", "q Q0 d 1 high compret", "NanoNQ.trec: not as compret writes it"),
-        ("qrels/NanoNQ.trec", "q 0 d", "NanoNQ.trec: not as compret writes it"),
-        ("per_query/NanoNQ.jsonl", '{"query": "q"}', "NanoNQ.jsonl: not as compret writes it"),
-        ("scores/edits.jsonl", '{"anchor": "a"}', "edits.jsonl: not as compret writes it"),
+        ("runs/NanoNQ.trec", "q Q0 d 1 nan compret", "NanoNQ.trec: not as compret writes it .*nan is not finite"),
+        ("qrels/NanoNQ.trec", "q 0 d", "NanoNQ.trec: not as compret writes it .3 columns where there are 4"),
+        ("per_query/NanoNQ.jsonl", '{"query": "q"}', "NanoNQ.jsonl: line 1: 'ndcg@10' must be a number, not missing"),
+        ("per_query/NanoNQ.jsonl", '{"query": NaN}', "NanoNQ.jsonl: line 1: not valid JSON"),
+        ("scores/edits.jsonl", '{"anchor": "a"}', "edits.jsonl: line 1: 'candidate' must be a text, not missing"),
+        ("scores/edits.jsonl", "\n[]", "edits.jsonl: line 2: must hold names and values, not a list"),
+        ("scores/edits.jsonl", "\ud800", "edits.jsonl: cannot be read"),
     ],
 )
 def test_files_that_cannot_be_read_are_named(
@@ -248,7 +258,57 @@ def test_files_that_cannot_be_read_are_named(
     results.write(tmp_path)
     (tmp_path / name).unlink()
     if text is not None:
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.raises(UserError, match=message) as caught:
         Results.read(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def places(content: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """The paths of all values of the parts that are read, in and below the mappings."""
+    inner = [places(value, (*path, key)) for key, value in content.items()] if isinstance(content, dict) else []
+    return [path, *(p for found in inner for p in found)]
+
+
+STORED = Results(META, [retrieval("NanoNQ", verifier=True)], [near_miss("edits")]).to_dict()
+READ = [p for p in places(STORED) if p[:1] != ("meta",) or p[1:2] in (("data",), ("counts",), ())]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(READ), st.sampled_from(["[1]", '"text"', "NaN", "1e999", "-Infinity", "true", f"1{'0' * 400}"]))
+def test_a_value_of_another_kind_is_named_with_its_key(
+    tmp_path_factory: pytest.TempPathFactory, path: tuple[str, ...], value: str
+) -> None:
+    stored = copy.deepcopy(STORED)
+    inner = stored
+    for key in path[:-1]:
+        inner = inner[key]
+    if path:
+        inner[path[-1]] = "HERE"
+    file = tmp_path_factory.mktemp("other") / "results.json"
+    file.write_text(json.dumps(stored if path else "HERE").replace('"HERE"', value))
+    if value == '"text"' and path[:2] == ("meta", "data") and len(path) == 4:
+        return
+    with pytest.raises(UserError) as caught:
+        read_results_file(file)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert value in ("NaN", "-Infinity") or all(f"'{key}'" in str(caught.value) for key in path[-1:])
+
+
+def test_a_dataset_without_facts_is_refused(results: Results, tmp_path: Path) -> None:
+    path = results.write(tmp_path)
+    for part in ("data", "counts"):
+        stored = json.loads(path.read_text())
+        del stored["meta"][part]["edits"]
+        (tmp_path / "other.json").write_text(json.dumps(stored))
+        with pytest.raises(UserError, match=f"other.json: 'meta': '{part}': 'edits': must hold names and values"):
+            Results.read(tmp_path / "other.json")
+
+
+def test_labels_are_0_or_1(results: Results, tmp_path: Path) -> None:
+    results.write(tmp_path)
+    path = tmp_path / "scores" / "edits.jsonl"
+    path.write_text(path.read_text().replace('"label": 1', '"label": 2'))
+    with pytest.raises(UserError, match="edits.jsonl: line .*: 'label' must be 1 or 0"):
+        Results.read(tmp_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compret.metrics.calibration import calibrate
@@ -12,6 +12,7 @@ from compret.metrics.calibration import calibrate
 SCORES = st.lists(st.tuples(st.integers(-20, 20).map(lambda x: x / 8), st.integers(0, 1)), min_size=2, max_size=40)
 
 
+@settings(deadline=None)  # the first call imports scipy
 @given(SCORES, st.sampled_from([0.0, 0.05, 0.3, 0.9]))
 def test_the_threshold_is_the_lowest_that_accepts_few_enough(pairs: list[tuple[float, int]], rate: float) -> None:
     scores, labels = np.array([s for s, _ in pairs]), np.array([y for _, y in pairs])

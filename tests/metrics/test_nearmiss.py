@@ -36,6 +36,7 @@ SET_KEYS = {
         "pairwise_accuracy",
         "overlap_auroc",
         "overlap_correlation",
+        "edit_words_auroc",
         "categories",
     ),
 }
@@ -259,11 +260,26 @@ def test_wrong_shapes_and_labels_are_errors() -> None:
         pairwise_accuracy([0.1, 0.2], [0, 1], ["a"])
 
 
-def test_torch_is_left_as_it_was() -> None:
-    before = torch.get_default_dtype(), torch.get_num_threads()
-    auroc([0.1, 0.2], [0, 1])
-    f1([0.1, 0.2], [0, 1], 0.5)
-    assert (torch.get_default_dtype(), torch.get_num_threads()) == before
+def test_torch_s_settings_are_not_touched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They belong to the process: another thread would compute with what a metric sets for itself."""
+
+    def refused(*_: object) -> None:
+        raise AssertionError("a metric changed a setting of the process")
+
+    for setting in ("set_default_dtype", "set_num_threads"):
+        monkeypatch.setattr(torch, setting, refused)
+    example()
+
+
+def test_edited_words_are_measured_where_they_are_scored() -> None:
+    labels, edited = [1, 1, 0, 0, 0], [0.9, 0.1, 0.3, 0.2, 0.5]
+    rows = ([0.5] * 5, labels, ["p", "p", "x", "x", "y"], list("abcde"), [0.0] * 5, None)
+    found = near_miss_metrics(*rows, edit_words=edited)
+    assert found["edit_words_auroc"] == pytest.approx(sklearn.roc_auc_score(labels, edited), abs=1e-12)
+    for name, kept in (("x", [0, 1, 2, 3]), ("y", [0, 1, 4])):
+        expected = sklearn.roc_auc_score([labels[i] for i in kept], [edited[i] for i in kept])
+        assert found["categories"][name]["edit_words_auroc"] == pytest.approx(expected, abs=1e-12)
+    assert near_miss_metrics(*rows)["edit_words_auroc"] is None
 
 
 def test_rank_correlation_is_that_of_ranks() -> None:

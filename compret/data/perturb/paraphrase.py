@@ -77,15 +77,13 @@ def _unprefixed(s: Sentence) -> Iterator[str]:
 
 
 def _mood(s: Sentence) -> Iterator[str]:
-    """Return ... <-> Returns ..., This returns ..., Used to return ..., Get ..."""
+    """Return ... <-> Returns ..., This returns ..., Get ..."""
     if not s.tokens or not is_imperative(s, 0) or is_coordinated(s, 0) or "." in s.low[:-1]:
         return
     low = s.at(0)
     base = low if low in VERBS else THIRD[low]
     yield s.edit((0, 1, [third(base) if low == base else base]))
     yield s.edit((0, 1, ["This", third(base)]))
-    if low == base:
-        yield s.edit((0, 1, ["Used", "to", base]))
     if base == "return" and s.at(1) in ("a", "an", "the"):
         yield s.edit((0, 1, ["Get" if low == base else "Gets"]))
         yield s.edit((0, 1, ["Give" if low == base else "Gives", "back"]))

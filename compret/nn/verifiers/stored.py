@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
+from compret.files import Settings, checked_file, reading
 from compret.nn import verifiers
-from compret.nn.files import Settings, checked_file, reading
 from compret.nn.verifiers.base import Verifier
 from compret.nn.weights import check_finite, load_tensors, no_larger_than, stored_shapes
 from compret.types import UserError

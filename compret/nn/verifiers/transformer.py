@@ -21,7 +21,9 @@ class MapTransformer(Verifier):
 
     Args:
         width: of the patches' states; its own, not the encoder's.
-        layers, heads, feedforward: of the Transformer.
+        layers: of the Transformer.
+        heads: of each layer's attention.
+        feedforward: width of each layer's feed-forward part.
         patch: tokens a side of a patch.
         dropout: after the embeddings, each attention and each feed-forward part.
         max_length: tokens that a text may have.

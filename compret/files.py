@@ -30,7 +30,9 @@ def read_json(path: Path, limit: int = MAX_JSON) -> Any:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except RecursionError as error:
         raise UserError(f"{path}: nested too deep; give the file as it was written") from error
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
         raise UserError(f"{path}: not valid JSON ({first_line(error)})") from error
     if _depth(content) > _DEEPEST:
         raise UserError(f"{path}: nested more than {_DEEPEST} deep; give the file as it was written")
@@ -39,11 +41,33 @@ def read_json(path: Path, limit: int = MAX_JSON) -> Any:
 
 def checked_file(path: Path, limit: int | None = None) -> Path:
     """A plain file of at most so many bytes: no pipe or device, on which a reader would wait for ever."""
-    if not path.is_file():
-        raise UserError(f"{path}: {'not a plain file' if path.exists() else 'no such file'}")
-    if limit is not None and path.stat().st_size > limit:
-        raise UserError(f"{path}: {path.stat().st_size:,} bytes, where at most {limit:,} are read")
+    try:
+        if not path.is_file():
+            raise UserError(f"{path}: {'not a plain file' if path.exists() else 'no such file'}")
+        size = path.stat().st_size
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
+    if limit is not None and size > limit:
+        raise UserError(f"{path}: {size:,} bytes, where at most {limit:,} are read")
     return path
+
+
+def read_json_lines(path: Path) -> Iterator[Settings]:
+    """The mappings of a JSON Lines file, one a line; each names its line where it is not as expected.
+
+    Lines end in a line feed: `splitlines` would also cut at characters that texts may hold.
+
+    Raises:
+        UserError: it is no plain file, or a line is no JSON mapping.
+    """
+    checked_file(path)
+    with reading(f"{path}: cannot be read"):
+        lines = path.read_text(encoding="utf-8").split("\n")
+    for number, line in enumerate(lines, 1):
+        if line:
+            with reading(f"{path}: line {number}: not valid JSON"):
+                content = json.loads(line, parse_constant=_refuse_constant)
+            yield Settings(f"{path}: line {number}", content)
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -138,7 +162,7 @@ class Settings:
         value = self.get(key, (int, float), "a whole number", default)
         if self.content.get(key) is None:
             return value
-        if (isinstance(value, float) and not value.is_integer()) or value < least:
+        if (isinstance(value, float) and not value.is_integer()) or not least <= value < _MOST:
             raise UserError(f"{self.origin}: '{key}' must be a whole number from {least}, not {_shown(value)}")
         return int(value)
 

@@ -1,0 +1,80 @@
+"""results.json as it is read, by all who read it: each part is checked once, and an error names file and key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compret.files import Settings, read_json, reading
+from compret.types import UserError
+
+_MOST_BYTES = 16 << 20
+"""A test run of 50 sets writes less than 1 MB."""
+
+
+@dataclass(frozen=True)
+class ResultsFile:
+    """What a results.json holds: numbers are finite or None, and each dataset has its facts."""
+
+    path: Path
+    meta: Mapping[str, Any]
+    retrieval: Mapping[str, Mapping[str, Any]]
+    """Dataset -> metric -> value; without the mean, which follows from them."""
+    near_miss: Mapping[str, Mapping[str, Any]]
+    nevir: Mapping[str, Mapping[str, Any]]
+    timing: Mapping[str, Mapping[str, float]]
+
+    def about(self, name: str) -> Mapping[str, str]:
+        """A dataset's fingerprint and what it was scored by."""
+        return self.meta["data"][name]  # type: ignore[no-any-return]
+
+
+def read_results_file(path: str | Path) -> ResultsFile:
+    """Read a results.json, given by its path or by the folder it stands in.
+
+    Raises:
+        UserError: there is none, or it is not as compret writes it.
+    """
+    with reading(f"{path}: cannot be read"):
+        file = Path(path) / "results.json" if Path(path).is_dir() else Path(path)
+    stored = Settings(str(file), read_json(file, _MOST_BYTES))
+    meta, timing = stored.part("meta"), stored.part("timing")
+    data, counts = meta.part("data"), meta.part("counts")
+    for room, metric in (("retrieval", "ndcg@10"), ("nearmiss", "auroc"), ("nevir", "paired_accuracy")):
+        entries = stored.part(room, Settings(str(file), {}) if room == "nevir" else ...)
+        for name in entries.content:
+            entry = entries.part(name)
+            _check_numbers(entry)
+            if metric not in entry.content:
+                raise UserError(f"{entry.origin}: '{metric}' is missing")
+            if name != "mean":
+                _check_facts(data.part(name), counts.part(name), timing.part(name), room)
+    retrieval = {name: entry for name, entry in stored.content["retrieval"].items() if name != "mean"}
+    nevir = stored.content.get("nevir") or {}
+    return ResultsFile(file, meta.content, retrieval, stored.content["nearmiss"], nevir, timing.content)
+
+
+def stem(name: str) -> str:
+    """A dataset's name as a file's: cqadupstack/android becomes cqadupstack_android."""
+    return re.sub(r"[/\\]", "_", name)
+
+
+def _check_numbers(entry: Settings) -> None:
+    """All values are numbers or null, also of the recall stage and of categories, which lie within."""
+    for key, value in entry.content.items():
+        if isinstance(value, Mapping):
+            _check_numbers(entry.part(key))
+        else:
+            entry.number(key, None)
+
+
+def _check_facts(about: Settings, counts: Settings, seconds: Settings, room: str) -> None:
+    for key in ("fingerprint", "score", *(("suite", "ndcg_gain") if room == "retrieval" else ())):
+        about.text(key)
+    for key in {*counts.content, *(("queries", "dropped_queries") if room == "retrieval" else ())}:
+        counts.whole(key, 0)
+    for key in seconds.content:
+        seconds.number(key)
