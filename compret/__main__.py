@@ -17,6 +17,7 @@ COMMANDS = {
     "validate": "run the validation suites",
     "test": "run benchmark suites and write results.json; NanoBEIR with the default backbone if nothing is given",
     "predict": "embed the lines of a text file",
+    "perturb": "make near-misses and paraphrases of the texts in a file",
     "report": "print a table of results.json files",
     "ls": "list the shipped configs",
     "cp": "copy a shipped config, to change it",
@@ -50,6 +51,11 @@ def _command(arguments: list[str]) -> int:
 
             ending.how = "unwind"
             return report(arguments[1:])
+        if command == "perturb":
+            from compret.perturb_command import main as perturb
+
+            ending.how = "unwind"
+            return perturb(arguments[1:])
         if command in ("ls", "cp"):
             from compret import recipes
 

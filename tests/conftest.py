@@ -212,9 +212,7 @@ def compret(
 
 
 @pytest.fixture
-def embedded(
-    tmp_path: Path, triplets: Path, beir: Path, pairs: Path, sentences: list[str], monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def embedded(tmp_path: Path, triplets: Path, beir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small stand-in for the embedded data, so that `pydoc` and `pydoc:...` need not be made."""
     from compret.data import pydoc as module
 
@@ -223,11 +221,8 @@ def embedded(
         (tmp_path / "embedded" / name).symlink_to(beir / content)
     small = module.PyDoc(
         retrieval=triplets,
-        structneg=triplets,
         beir=tmp_path / "embedded",
         validation=tmp_path / "embedded",
-        nearmiss=pairs,
-        nearmiss_validation=write_pairs(tmp_path / "pairs_validation.jsonl", sentences[24:48]),
         fingerprint={},
     )
     monkeypatch.setattr(module, "pydoc", lambda: small)

@@ -43,7 +43,7 @@ def named(cases: list[tuple[str, list[str]]]) -> list[object]:
 
 
 LIGHT = {"report", "ls", "cp", "--help", "--version"}
-HEAVY = [(page, words) for page, words in commands("compret") if words[1] not in LIGHT]
+HEAVY = [(page, words) for page, words in commands("compret") if words[1] not in {*LIGHT, "perturb"}]
 
 
 @pytest.mark.parametrize("arguments", named(HEAVY))
@@ -84,6 +84,14 @@ def test_a_light_command_runs(compret: Run, arguments: list[str]) -> None:
     code, said = compret(*arguments)
     assert code == 0
     assert said.strip()
+
+
+@pytest.mark.parametrize("arguments", named([c for c in commands("compret") if c[1][1] == "perturb"]))
+def test_perturb_parses(compret: Run, arguments: list[str]) -> None:
+    """All that is wrong is that the file is not there."""
+    code, said = compret(*arguments)
+    assert code == 2
+    assert said.strip() == f"compret: {arguments[1]}: no such file"
 
 
 @pytest.mark.parametrize("arguments", named([*commands("sbatch"), *commands("torchrun")]))

@@ -45,21 +45,25 @@ def load_near_misses(source: str, keep: PairFilter = PairFilter()) -> NearMissSe
     """
     if source.startswith(minimal_pairs.PREFIX):
         return minimal_pairs.near_miss_set(source)
-    path, origin = _embedded(source) if source.startswith("pydoc:") else (local_path(source), {})
+    if source.startswith("pydoc:"):
+        raise UserError(
+            f"{source}: PyDoc has no near-misses; minimal_pairs:test has, and minimal_pairs:train to train on"
+        )
+    path = local_path(source)
     pairs, counts = _kept(path, keep)
     if not pairs:
         left = f" are left of {sum(counts.values())}" if counts else "; a near-miss file needs at least one"
         raise UserError(f"{path}: no rows{left}")
     anchors, candidates, labels, categories = map(list, zip(*pairs, strict=True))
     print_of = fingerprint([*anchors, *candidates, *map(str, labels), *categories])
-    return NearMissSet(path.stem, anchors, candidates, labels, categories, print_of, origin=origin, counts=counts)
+    return NearMissSet(path.stem, anchors, candidates, labels, categories, print_of, counts=counts)
 
 
 def near_miss_name(source: str) -> str:
     """What a set is called in results: its file's stem, or the name of the embedded data."""
     if source.startswith(minimal_pairs.PREFIX):
         return minimal_pairs.NAME
-    return source.partition(":")[2] if source.startswith("pydoc:") else Path(source).stem
+    return Path(source).stem
 
 
 def _kept(path: Path, keep: PairFilter) -> tuple[list[Pair], dict[str, int]]:
@@ -101,14 +105,3 @@ def _pairs(path: Path) -> Iterator[Pair]:
 def _is_bare(row: Mapping[str, Any]) -> bool:
     """Whether a row is of the paper's layout, without a label."""
     return "label" not in row and {"sentence1", "sentence2"} <= row.keys()
-
-
-def _embedded(source: str) -> tuple[Path, dict[str, object]]:
-    """The file of a `pydoc:` source, and what it was made from."""
-    from compret.data.pydoc import pydoc
-
-    name = source.partition(":")[2]
-    if name not in ("nearmiss", "nearmiss_validation"):
-        raise UserError(f"{source}: PyDoc has pydoc:nearmiss and pydoc:nearmiss_validation")
-    made = pydoc()
-    return getattr(made, name), {"pydoc": made.fingerprint}

@@ -90,8 +90,8 @@ class NearMissPairs(Suite):
     """Near-miss files, each a set named by its file's stem.
 
     Args:
-        files: files of anchor, candidate, label, category; `minimal_pairs:test` is the embedded one, MinimalPairs.
-        validation_files: pairs on which the best-F1 threshold is chosen; f1 and threshold are null without them.
+            files: files of anchor, candidate, label, category; `minimal_pairs:test` is the embedded one, MinimalPairs.
+            validation_files: pairs on which the best-F1 threshold is chosen; f1 and threshold are null without them.
         min_candidate_length: characters; pairs of shorter candidates are left out and counted (21 in the paper's test).
         drop_containing: pairs whose candidate contains one of these texts are left out and counted (the paper's test
             drops three placeholders).

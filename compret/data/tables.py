@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from compret.data import minimal_pairs
 from compret.data.arrow import Texts, held
 from compret.data.fields import category_field, optional_text, text_field
+from compret.data.perturbed import PERTURB, REWORDED, perturbed, reworded
 from compret.data.records import fingerprint
-from compret.data.reworded import PREFIX, reworded
 from compret.data.sources import RowSource, open_rows
 from compret.types import UserError
 
@@ -32,17 +32,20 @@ def load_triplets(source: str) -> Dataset:
 
     Args:
         source: a file (CSV, TSV, JSON lines, Parquet), `pydoc:retrieval`, `minimal_pairs:train` or
-            `minimal_pairs:identity` for the embedded data, a folder of such files or one saved by `datasets`, or a hub
-            id (`owner/name:split`, `owner/name@revision:split`). `reworded:` before any of them makes triplets whose
-            positives are reworded by rule.
+        `minimal_pairs:identity` for the embedded data, a folder of such files or one saved by `datasets`, or a hub
+        id (`owner/name:split`, `owner/name@revision:split`). `reworded:` before any of them makes triplets whose
+        positives are reworded by rule; `perturb:` before one makes triplets of its texts alone (the extra
+        `perturb`).
             Rows of sentence1, sentence2 are identity rows: sentence1 is the anchor and the positive, sentence2 the
             negative, as the paper reads them. The hub's query and answer are read as anchor and positive.
 
     Raises:
         UserError: the source, a column or a value is missing or wrong; the message names file, line and column.
     """
-    if source.startswith(PREFIX):
-        inner = source.removeprefix(PREFIX)
+    if source.startswith(PERTURB):
+        return perturbed(source.removeprefix(PERTURB))
+    if source.startswith(REWORDED):
+        inner = source.removeprefix(REWORDED)
         return reworded(load_triplets(inner), inner)
     if source.startswith(minimal_pairs.PREFIX):
         rows = [tuple(row[column] for column in COLUMNS) for row in minimal_pairs.training_rows(source)]
@@ -62,10 +65,9 @@ def _pydoc_file(source: str) -> Path:
     from compret.data.pydoc import pydoc
 
     name = source.partition(":")[2]
-    if name not in ("retrieval", "structneg"):
-        raise UserError(f"{source}: PyDoc has pydoc:retrieval and pydoc:structneg")
-    file: Path = getattr(pydoc(), name)
-    return file
+    if name != "retrieval":
+        raise UserError(f"{source}: PyDoc has pydoc:retrieval alone; written near-misses are minimal_pairs:train")
+    return pydoc().retrieval
 
 
 @cache

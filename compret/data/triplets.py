@@ -41,7 +41,7 @@ class Triplets(LightningDataModule):
     in the log and in the export's model card.
 
     Args:
-        files: sources of triplets: CSV, TSV, JSON lines or Parquet files, `pydoc:retrieval`, `pydoc:structneg`, saved
+        files: sources of triplets: CSV, TSV, JSON lines or Parquet files, `pydoc:retrieval`, saved
             datasets or hub ids (`owner/name:split`, `owner/name@revision:split`).
         weights: share of each source among the rows drawn, so that the share of structural rows is one number; by the
             number of their rows if not given.

@@ -198,7 +198,6 @@ def test_a_name_like_no_other_is_answered_with_the_list(tmp_path: Path) -> None:
         find_sources(str(tmp_path), ["xyz"])
 
 
-# bug: importing compret.data.pydoc fails in perturb/spatial.py ("top- left/bottom-left" is cut in two)
 def test_an_unknown_part_of_pydoc_is_answered_with_the_closest() -> None:
     with pytest.raises(UserError, match="pydoc: no dataset 'dv'; did you mean 'dev'"):
         find_sources("pydoc", ["dv"])

@@ -101,14 +101,10 @@ def near_miss_set(source: str) -> NearMissSet:
     """
     items = read_items(cast(Split, _split(source, get_args(Split))))
     rows = list(labelled_pairs(items))
-    columns = ([row[name] for row in rows] for name in ("anchor", "candidate", "label", "category"))
-    facts = {"source": source, "items": len(items), "fingerprint": items_fingerprint(items)}
-    return NearMissSet(
-        NAME,
-        *columns,  # type: ignore[arg-type]
-        fingerprint=items_fingerprint(items),
-        origin={NAME: facts},
-    )
+    anchors, candidates, categories = ([str(row[name]) for row in rows] for name in ("anchor", "candidate", "category"))
+    labels, print_of = [int(row["label"]) for row in rows], items_fingerprint(items)
+    origin = {NAME: {"source": source, "items": len(items), "fingerprint": print_of}}
+    return NearMissSet(NAME, anchors, candidates, labels, categories, print_of, origin=origin)
 
 
 def training_rows(source: str) -> list[dict[str, str]]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-
-from compret.data.perturb.sentence import normalised
 
 SAME = 0.8
 """The Jaccard index of two texts' words from which they are near-identical."""
 RUN = 13
 """So many words in a row that two documents share are a copy, as in Brown et al. 2020, arXiv 2005.14165, appendix C."""
 _PROBE = RUN // 2 + 1
+
+
+def normalised(text: str) -> str:
+    """Lower case, words only: what two texts must differ in to count as different."""
+    return " ".join(re.findall(r"\w+", text.lower()))
 
 
 class NearTexts:
