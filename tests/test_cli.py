@@ -93,7 +93,7 @@ def test_fit_test_predict_and_report_from_one_folder(
     assert compret("fit", "--config", "encoder_baseline.yaml", "--config", "val.yaml", *options)[0] == 0
     run = tmp_path / "checkpoints" / "encoder_baseline" / "version_0"
     assert {p.name for p in run.iterdir()} == {"last.ckpt", "best.ckpt", "export"}
-    assert "InfoNCE(temperature=0.1" in (run / "export" / "README.md").read_text()
+    assert "Contrast(temperature=0.1" in (run / "export" / "README.md").read_text()
     assert (tmp_path / "logs" / "encoder_baseline" / "version_0" / "config.yaml").is_file()
 
     where = ["--data.source", beir, "--data.datasets", "[zoo,park]", "--ckpt_path", run / "last.ckpt"]
