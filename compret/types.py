@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,9 +123,10 @@ class TripletBatch:
 
     def _with(self, passes: tuple[TokenBatch, ...], change: Callable[[Tensor], Tensor]) -> TripletBatch:
         """The same with other passes, and all tensors changed."""
-        rest = {k: v for k, v in vars(self).items() if not isinstance(v, tuple | int | Mapping)}
-        columns = {name: change(column) for name, column in self.columns.items()}
-        return replace(self, passes=passes, columns=columns, **{k: change(v) for k, v in rest.items()})
+        tensors = {k: v for k, v in vars(self).items() if not isinstance(v, tuple | int | Mapping)}
+        changed: dict[str, Any] = {name: change(tensor) for name, tensor in tensors.items()}
+        changed["columns"] = {name: change(column) for name, column in self.columns.items()}
+        return replace(self, passes=passes, **changed)
 
 
 @dataclass(frozen=True)

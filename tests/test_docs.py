@@ -72,10 +72,10 @@ def test_the_papers_commands_are_the_papers_protocol(compret: Run, arguments: li
 def test_a_report_is_printed(compret: Run, tmp_path: Path, arguments: list[str]) -> None:
     about = {"score": "cosine", "fingerprint": "0"}
     data = {"zoo": {**about, "suite": "BEIR", "ndcg_gain": "binary"}, "pairs": {**about, "fingerprint": "1"}}
-    counts = dict.fromkeys(data, {"queries": 2, "dropped_queries": 0})
+    counts = {name: {"queries": 2, "dropped_queries": 0} for name in data}
     meta = {"max_length": 128, "search": "exact", "backbone": "b", "data": data, "counts": counts}
     values = {"retrieval": {"zoo": {"ndcg@10": 0.5}}, "nearmiss": {"pairs": {"auroc": 0.5}}}
-    entry = {**values, "meta": meta, "timing": dict.fromkeys(data, {"encode": 1.0})}
+    entry = {**values, "meta": meta, "timing": {name: {"encode": 1.0} for name in data}}
     for path in re.findall(r"logs/[\w/]+", " ".join(arguments)):
         (tmp_path / path).mkdir(parents=True, exist_ok=True)
         (tmp_path / path / "results.json").write_text(json.dumps(entry))

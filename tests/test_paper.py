@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from compret.recipes import shipped_configs
 from compret.nn.verifiers import Verifier
+from compret.recipes import shipped_configs
 
 Run = Callable[..., tuple[int, str]]
 PAPER = shipped_configs()[-1] / "paper"

@@ -49,7 +49,8 @@ class Collate:
         with_negative = [i for i, row in enumerate(rows) if row.get("negative")]
         negatives = [str(rows[i]["negative"]) for i in with_negative]
         given: list[Kind] = ["query" if is_pair(row) else "document" for row in rows]
-        kinds = [*["query"] * len(rows), *given[: len(positives)], *(given[i] for i in with_negative)]
+        asked: list[Kind] = ["query"] * len(rows)
+        kinds = [*asked, *given[: len(positives)], *(given[i] for i in with_negative)]
         tokenized = self._tokenized([*anchors, *positives, *negatives], kinds)
         passes, place = self._passes(tokenized.ids)
         places = torch.split(place, [len(anchors), len(positives), len(negatives)])

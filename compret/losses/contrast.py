@@ -49,6 +49,7 @@ class Contrast(Loss):
     def __call__(self, scores: PairScores) -> Tensor:
         """Mean loss over the B anchors that have a positive: a scalar, float32; 0 where none has."""
         assert scores.every_BC is not None
+        assert scores.duplicates_BC is not None
         logits_BC = self._masked(scores.every_BC, scores.rows_B, scores.duplicates_BC)
         if self.candidates == "own":
             logits_BC = torch.cat([logits_BC, self._own(scores).unsqueeze(1)], 1)

@@ -150,7 +150,7 @@ def test_a_retrieval_set_is_what_was_meant(
         read = NanoBEIR(str(tmp_path), names).load(0)
     except UserError as error:
         check_line(error)
-        assert expected is None, f"refused: {error}"
+        assert expected is None, f"refused: {error}"  # noqa: PT017
     else:
         assert expected is not None
         documents, queries, qrels = expected
@@ -184,7 +184,15 @@ def saved(folder: Path, rows: Table) -> None:
 FOLDERS: list[Callable[[Path, Table], None]] = [parquet, declared, saved]
 ROWS = [{"anchor": f"a {i}", "positive": f"p {i}", "q1": "a", "q2": "b", "doc1": "c", "doc2": "d"} for i in range(5)]
 NAMES = ["train.jsonl", "README.md", "state.json", "run.py", "data/more.jsonl", "rows.csv", ".hidden.jsonl"]
-CONTENTS = [b"", b"null", b"[]", b"{}", b"\x00\xff", b"---\nconfigs: 3\n---\n", b"---\nconfigs:\n- data_files: ../x\n---\n"]
+CONTENTS = [
+    b"",
+    b"null",
+    b"[]",
+    b"{}",
+    b"\x00\xff",
+    b"---\nconfigs: 3\n---\n",
+    b"---\nconfigs:\n- data_files: ../x\n---\n",
+]
 
 
 @pytest.mark.parametrize("seed", cases(100))
@@ -221,5 +229,3 @@ def test_a_folder_of_rows_is_read_whole_or_refused(
             assert rows == len(ROWS) or what in ("damaged", "beside")
             assert what != "code"
     assert not (tmp_path / "canary").exists()
-
-
