@@ -80,7 +80,7 @@ def test_options_override_the_config(compret: Run) -> None:
     parsed = yaml.safe_load(said)
     assert code == 0
     assert parsed["data"]["init_args"]["weights"] == [0.7, 0.3]
-    assert parsed["model"]["init_args"]["loss"]["temperature"] == 0.5
+    assert parsed["model"]["init_args"]["loss"]["init_args"]["temperature"] == 0.5
     assert parsed["model"]["init_args"]["lora"]["rank"] == 4
 
 
@@ -294,7 +294,7 @@ def test_a_number_out_of_range_is_told_in_one_line(
     assert not (tmp_path / "checkpoints").exists()
 
 
-@pytest.mark.parametrize("loss", ["Contrast", "Pairwise", "Binary"])
+@pytest.mark.parametrize("loss", ["Contrast", "RankNet", "Binary"])
 def test_no_loss_divides_by_nothing(compret: Run, tiny: Path, triplets: Path, loss: str) -> None:
     options = fit_options(tiny, triplets, 1, "--model.loss", loss, "--model.loss.temperature", 0)
     code, said = compret("fit", *VERIFIER, *options)

@@ -63,7 +63,8 @@ def test_the_papers_commands_are_the_papers_protocol(compret: Run, arguments: li
     parsed = yaml.safe_load(compret(*arguments, "--print_config")[1])
     model, data = parsed["model"]["init_args"], parsed["data"]["init_args"]
     assert (parsed["trainer"]["max_steps"], parsed["trainer"]["precision"]) == (3375, "16-mixed")
-    assert (model["max_length"], model["loss"]["temperature"], model["loss"]["mask_duplicates"]) == (128, 0.1, False)
+    loss = model["loss"]["init_args"]
+    assert (model["max_length"], loss["temperature"], loss["mask_duplicates"]) == (128, 0.1, False)
     assert (model["optimizer"]["lr"], model["optimizer"]["weight_decay"]) == (1e-4, 0.001)
     assert (data["batch_size"], data["allow_duplicates"], data["random_negatives"]) == (128, True, True)
 
