@@ -23,7 +23,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 import compret.data
 import compret.tasks  # noqa: F401  classes are found by name among those that are loaded
 from compret.callbacks.calibrate import Calibrate
-from compret.callbacks.checkpoint import LastCheckpoint, WholeFiles
+from compret.callbacks.last_checkpoint import LastCheckpoint, WholeFiles
 from compret.callbacks.export import Export
 from compret.callbacks.finite import FiniteLoss
 from compret.callbacks.monitors import Throughput
@@ -36,7 +36,7 @@ from compret.folders import RunFolders, check_name, meant_checkpoint, next_versi
 from compret.nn.bf16 import tell_of_slow_bf16
 from compret.options import OneLineParser, check_numbers
 from compret.signals import LAUNCHER
-from compret.tasks.stored import READ_SHARDS, is_export, stored_model
+from compret.tasks.checkpoint import READ_SHARDS, is_export, stored_model
 from compret.tasks.suites import SuiteRunner
 from compret.types import UserError
 

@@ -31,10 +31,10 @@ from compret.metrics.calibration import Calibration
 from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
 from compret.nn.encoder import LoRA, TextEncoder
-from compret.nn.pairs import BUDGET, TokenStates, joined, score_all, score_pairs, token_states
+from compret.nn.pair_scoring import BUDGET, TokenStates, joined, score_all, score_pairs, token_states
 from compret.nn.pooling import Pooling
 from compret.nn.verifiers import PooledCosine, Verifier
-from compret.nn.verifiers.stored import describe
+from compret.nn.verifiers.description import describe
 from compret.tasks.frozen import StateCache
 from compret.tasks.limits import check_least, check_share
 from compret.tasks.optimizer import AdamW, configure

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from lightning.pytorch import Callback, Trainer
 
-from compret.callbacks.checkpoint import LastCheckpoint
+from compret.callbacks.last_checkpoint import LastCheckpoint
 from compret.callbacks.finite import FiniteLoss
 from compret.callbacks.monitors import Throughput
 from compret.data import NearMissPairs, Triplets

@@ -14,7 +14,7 @@ import torch
 import yaml
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from compret.callbacks.checkpoint import LastCheckpoint, WholeFiles
+from compret.callbacks.last_checkpoint import LastCheckpoint, WholeFiles
 from compret.callbacks.export import Export
 from compret.types import UserError
 
