@@ -18,8 +18,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 import compret.data
 import compret.tasks  # noqa: F401  classes are found by name among those that are loaded
 from compret.callbacks.announce import Typed
-from compret.callbacks.checkpoint import WholeFiles
 from compret.callbacks.folders import RunFolders
+from compret.callbacks.last_checkpoint import WholeFiles
 from compret.callbacks.requeue import begun_before, mark
 from compret.callbacks.standard import Wanted, standard
 from compret.commands import COMMANDS, DEFAULT_MODEL, TRAINER_DEFAULTS
@@ -32,7 +32,7 @@ from compret.nn.bf16 import tell_of_slow_bf16
 from compret.options import FindConfig, OneLineParser, check_numbers
 from compret.own_files import own_split
 from compret.signals import LAUNCHER
-from compret.tasks.stored import READ_SHARDS, is_export, stored_model
+from compret.tasks.checkpoint import READ_SHARDS, is_export, stored_model
 from compret.tasks.suites import SuiteRunner
 from compret.terminal import quiet
 from compret.types import UserError

@@ -12,7 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
 from compret.evaluation.guard_files import save_verifier
-from compret.tasks.stored import READ_SHARDS
+from compret.tasks.checkpoint import READ_SHARDS
 from compret.types import UserError
 
 log = logging.getLogger(__name__)

@@ -11,9 +11,9 @@ from lightning.pytorch.callbacks import LearningRateMonitor, ProgressBar
 
 from compret.callbacks.announce import Announce, Typed
 from compret.callbacks.calibrate import Calibrate
-from compret.callbacks.checkpoint import BestCheckpoint, LastCheckpoint
 from compret.callbacks.export import Export
 from compret.callbacks.finite import FiniteLoss
+from compret.callbacks.last_checkpoint import BestCheckpoint, LastCheckpoint
 from compret.callbacks.monitors import Throughput
 from compret.callbacks.progress import progress
 from compret.callbacks.requeue import Requeue

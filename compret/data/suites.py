@@ -12,7 +12,7 @@ from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader, Dataset
 
 from compret.data.names import check_names
-from compret.data.nearmiss import PairFilter, joined, load_near_misses, near_miss_name
+from compret.data.near_miss import PairFilter, joined, load_near_misses, near_miss_name
 from compret.data.nevir import load_nevir
 from compret.data.records import local_path
 from compret.data.retrieval import Source, find_sources, load_retrieval_set

@@ -21,7 +21,7 @@ from compret.data.leakage import Leakage, leaked, near_miss_keys
 from compret.data.names import check_names
 from compret.data.sampling import MixedBatchSampler, Place
 from compret.data.suites import Suite, check_apart, suite_loader
-from compret.data.tables import load_triplets
+from compret.data.triplet_tables import load_triplets
 from compret.distributed import rank, world_size
 from compret.types import Row, TripletBatch, UserError
 

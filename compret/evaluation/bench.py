@@ -15,7 +15,7 @@ from compret.evaluation.results import NearMissResult, Results, RetrievalResult
 from compret.evaluation.retrieve import evaluate_retrieval
 from compret.evaluation.separate import evaluate_near_misses, pooled_cosines
 from compret.metrics.calibration import Calibration, calibrate
-from compret.metrics.nearmiss import best_f1_threshold
+from compret.metrics.near_miss import best_f1_threshold
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import Verifier
 from compret.types import ContrastSet, EvaluationSet, NearMissSet, RetrievalSet

@@ -13,7 +13,7 @@ from compret.evaluation.rerank import Recall
 from compret.files import Settings, inside, read_json
 from compret.metrics.calibration import Calibration
 from compret.nn.verifiers import Verifier
-from compret.nn.verifiers.stored import describe, load
+from compret.nn.verifiers.description import describe, load
 from compret.types import UserError
 
 SETTINGS, WEIGHTS, RECALL = "verifier.json", "verifier.safetensors", "recall"

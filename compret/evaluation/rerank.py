@@ -18,7 +18,7 @@ from compret.evaluation.separate import near_miss_result, pair_cosines
 from compret.evaluation.tokens import TokenIndex, encode_tokens
 from compret.metrics.ranking import ranking_scores
 from compret.nn.encoder import TextEncoder
-from compret.nn.pairs import score_all, score_pairs
+from compret.nn.pair_scoring import score_all, score_pairs
 from compret.nn.verifiers import Verifier
 from compret.types import Kind, NearMissSet, RetrievalSet
 

@@ -29,7 +29,7 @@ from compret.evaluation.trec import (
 )
 from compret.files import read_json_lines, reading
 from compret.metrics.edit_words import edit_word_scores
-from compret.metrics.nearmiss import jaccard, near_miss_metrics
+from compret.metrics.near_miss import jaccard, near_miss_metrics
 from compret.metrics.ranking import METRICS, Qrels, RankingScores, Run, ranking_scores
 from compret.results_file import ResultsFile, read_results_file, stem
 from compret.types import NearMissSet, UserError

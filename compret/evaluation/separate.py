@@ -12,7 +12,7 @@ from torch import Tensor
 
 from compret.evaluation.encode import Vectors, encode
 from compret.evaluation.results import NearMissResult
-from compret.metrics.nearmiss import best_f1_threshold, jaccard, near_miss_metrics
+from compret.metrics.near_miss import best_f1_threshold, jaccard, near_miss_metrics
 from compret.nn.encoder import TextEncoder
 from compret.types import NearMissSet
 

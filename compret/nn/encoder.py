@@ -13,11 +13,11 @@ from torch import nn
 
 from compret.nn.backbone import MINILM, load_backbone, position_limit
 from compret.nn.dropout import use_fast_dropout
-from compret.nn.export import write_settings
 from compret.nn.flops import Size, transformer_size
 from compret.nn.linear import use_onednn
 from compret.nn.pooling import Dense, Pooling, pool
 from compret.nn.pretrained import load_dense, load_transformer
+from compret.nn.settings_files import EncoderSettings, write_settings
 from compret.nn.tokenizer import TextTokenizer
 from compret.types import Encoded, TokenBatch, UserError
 
@@ -151,7 +151,18 @@ class TextEncoder(nn.Module):
         model = _merged(self.backbone)
         model.save_pretrained(str(folder), state_dict={**model.state_dict(), **self._pooler}, safe_serialization=True)
         self.tokenizer.save(folder)
-        write_settings(self, folder)
+        write_settings(self._settings(), folder)
+
+    def _settings(self) -> EncoderSettings:
+        return EncoderSettings(
+            width=self.width,
+            pooling=self.pooling,
+            max_length=self.max_length,
+            prompts=self.tokenizer.prompts,
+            dense_layers=self.dense_layers,
+            normalize=self.normalize,
+            similarity=self.similarity,
+        )
 
     def _check_sizes(self, transformer: Path) -> None:
         known, rows = len(self.tokenizer.fast), self.backbone.get_input_embeddings().num_embeddings

@@ -8,7 +8,7 @@ from itertools import chain
 from torch import Tensor
 
 from compret.distributed import gather_objects, gather_rows, world_size
-from compret.nn.pairs import BUDGET, TokenStates, joined, score_all, score_pairs
+from compret.nn.pair_scoring import BUDGET, TokenStates, joined, score_all, score_pairs
 from compret.nn.verifiers.base import Verifier
 
 

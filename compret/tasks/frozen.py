@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from compret.evaluation.encode import evaluating
-from compret.evaluation.store import half_on_disk
+from compret.evaluation.vectors import half_on_disk
 from compret.nn.encoder import TextEncoder
-from compret.nn.pairs import TokenStates, token_states
+from compret.nn.pair_scoring import TokenStates, token_states
 from compret.types import TokenBatch, TripletBatch, UserError
 
 log = logging.getLogger(__name__)

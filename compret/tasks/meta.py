@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from compret.nn.verifiers import Verifier
-from compret.nn.verifiers.stored import describe
+from compret.nn.verifiers.description import describe
 
 if TYPE_CHECKING:
     from compret.tasks.suites import SuiteRunner

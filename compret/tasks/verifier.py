@@ -21,10 +21,10 @@ from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
 from compret.nn.encoder import LoRA, TextEncoder
 from compret.nn.map_scores import MapScores
-from compret.nn.pairs import BUDGET, TokenStates, joined, token_states
+from compret.nn.pair_scoring import BUDGET, TokenStates, joined, token_states
 from compret.nn.pooling import Pooling
 from compret.nn.verifiers import PooledCosine, Verifier
-from compret.nn.verifiers.stored import describe
+from compret.nn.verifiers.description import describe
 from compret.tasks.batch_scores import pair_scores
 from compret.tasks.frozen import StateCache
 from compret.tasks.limits import check_least, check_share

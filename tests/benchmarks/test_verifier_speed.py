@@ -24,7 +24,7 @@ from compret.evaluation.retrieve import rank_documents
 from compret.evaluation.tokens import encode_tokens
 from compret.losses import Contrast
 from compret.nn.encoder import TextEncoder
-from compret.nn.pairs import TokenStates, score_all
+from compret.nn.pair_scoring import TokenStates, score_all
 from compret.nn.simmap import SimilarityMaps
 from compret.nn.verifiers import MapCNN, MapTransformer, MaxSim, Verifier
 from compret.types import PairScores

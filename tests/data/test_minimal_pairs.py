@@ -13,10 +13,10 @@ import pytest
 
 from compret.data import minimal_pairs
 from compret.data.minimal_pairs import Item, Split, labelled_pairs, near_miss_set, read_items, training_rows, triplets
-from compret.data.nearmiss import load_near_misses
-from compret.data.tables import load_triplets
+from compret.data.near_miss import load_near_misses
+from compret.data.triplet_tables import load_triplets
 from compret.metrics.edit_words import logistic_regression, signed_words
-from compret.metrics.nearmiss import auroc, jaccard
+from compret.metrics.near_miss import auroc, jaccard
 from compret.types import UserError
 
 SPLITS: tuple[Split, ...] = get_args(Split)

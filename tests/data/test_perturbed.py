@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from compret.data.tables import load_triplets
+from compret.data.triplet_tables import load_triplets
 from compret.types import UserError
 from tests.conftest import write_lines
 

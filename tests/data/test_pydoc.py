@@ -20,7 +20,7 @@ from compret.data.docstrings import Docstring, Workers, read
 from compret.data.nearby import RUN, NearTexts, SharedRuns
 from compret.data.pydoc import PyDoc, Roots, cache_folder, cached, held_out, installed, pairs, pydoc, without
 from compret.data.retrieval import find_sources, load_retrieval_set
-from compret.metrics.nearmiss import jaccard
+from compret.metrics.near_miss import jaccard
 
 SYLLABLES = ["".join(parts) for parts in itertools.product("bdfgklmprst", "aeiou")]
 VOCABULARY = [one + other + "k" for one in SYLLABLES for other in SYLLABLES]

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from compret.data.nearmiss import load_near_misses
+from compret.data.near_miss import load_near_misses
 from compret.data.suites import NanoBEIR
 from compret.evaluation.bench import Bench
 from compret.metrics.edit_words import edit_word_scores
-from compret.metrics.nearmiss import auroc
+from compret.metrics.near_miss import auroc
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import MapCNN, MaxSim, Verifier
 from compret.types import UserError

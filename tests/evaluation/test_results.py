@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from compret.evaluation.atomic import atomic_write
 from compret.evaluation.results import NearMissResult, RecallStage, Results, RetrievalResult
 from compret.metrics.edit_words import edit_word_scores
-from compret.metrics.nearmiss import jaccard, near_miss_metrics
+from compret.metrics.near_miss import jaccard, near_miss_metrics
 from compret.metrics.ranking import METRICS, ranking_scores
 from compret.results_file import read_results_file
 from compret.types import NearMissSet, UserError

@@ -138,7 +138,7 @@ MILLION = """
 import sys, numpy as np, torch
 from pathlib import Path
 from compret.evaluation.retrieve import rank_documents
-from compret.evaluation.store import VectorStore
+from compret.evaluation.vectors import VectorStore
 
 def mib(name):
     return next(int(line.split()[1]) for line in Path("/proc/self/status").open() if line.startswith(name)) / 1024

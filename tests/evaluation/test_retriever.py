@@ -23,7 +23,7 @@ from compret.evaluation.retriever import TwoStageRetriever
 from compret.evaluation.separate import pooled_cosines
 from compret.metrics.calibration import Calibration
 from compret.nn.encoder import TextEncoder
-from compret.nn.pairs import score_pairs, token_states
+from compret.nn.pair_scoring import score_pairs, token_states
 from compret.nn.simmap import SimilarityMaps
 from compret.nn.verifiers import MapCNN, MapTransformer, MaxSim, Residual, Verifier
 from compret.types import NearMissSet, UserError
@@ -179,7 +179,7 @@ def test_an_export_that_is_not_as_written_is_one_line(export: Path, case: str) -
         ("torch.load", {"f": "CANARY"}),
         ("beside.Evil", {}),
         ("beside", {}),
-        ("compret.nn.verifiers.stored.inspect.os.system", {"command": "touch CANARY"}),
+        ("compret.nn.verifiers.description.inspect.os.system", {"command": "touch CANARY"}),
         ("", {}),
     ],
 )

@@ -11,7 +11,7 @@ import pytest
 
 from compret.data import NanoBEIR
 from compret.data.nevir import load_nevir
-from compret.data.tables import load_triplets
+from compret.data.triplet_tables import load_triplets
 from compret.types import UserError
 from tests.conftest import write_lines
 from tests.fuzz.cases import ODD, break_file, cases, check_line, one_of

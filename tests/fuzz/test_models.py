@@ -19,7 +19,7 @@ from compret.metrics.calibration import Calibration
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import MapTransformer, Residual
 from compret.tasks import SimilarityMapVerifier
-from compret.tasks.stored import read_checkpoint, stored_model
+from compret.tasks.checkpoint import read_checkpoint, stored_model
 from compret.types import UserError
 from tests.fuzz.cases import break_file, cases, check_line, mutated, one_of
 

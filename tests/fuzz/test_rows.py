@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compret.data.nearmiss import load_near_misses
+from compret.data.near_miss import load_near_misses
 from compret.data.nevir import load_nevir
 from compret.data.records import read_records
-from compret.data.tables import load_triplets
+from compret.data.triplet_tables import load_triplets
 from compret.types import UserError
 from tests.fuzz.cases import ODD, break_bytes, cases, check_line, one_of
 

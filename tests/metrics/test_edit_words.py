@@ -12,7 +12,7 @@ from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from compret.metrics.edit_words import edit_word_scores, linked, logistic_regression, signed_words
-from compret.metrics.nearmiss import auroc
+from compret.metrics.near_miss import auroc
 
 WORDS = "the dog cat man bites sees big red not never fast".split()
 

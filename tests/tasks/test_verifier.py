@@ -18,7 +18,7 @@ from compret.evaluation.retriever import TwoStageRetriever
 from compret.losses import Binary, Contrast, Loss, RankNet
 from compret.metrics.calibration import Calibration, calibrate
 from compret.nn.encoder import TextEncoder
-from compret.nn.pairs import joined
+from compret.nn.pair_scoring import joined
 from compret.nn.verifiers import MapTransformer, MaxSim
 from compret.tasks import SimilarityMapVerifier
 from compret.types import NearMissSet, TripletBatch, UserError

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn
 
-from compret.metrics.nearmiss import (
+from compret.metrics.near_miss import (
     auroc,
     average_precision,
     best_f1_threshold,

@@ -11,7 +11,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from compret.evaluation.atomic import atomic_path
-from compret.tasks.stored import read_checkpoint
+from compret.tasks.checkpoint import read_checkpoint
 from compret.types import UserError
 
 

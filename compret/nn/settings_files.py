@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from safetensors.torch import save_file
 
-if TYPE_CHECKING:
-    from compret.nn.encoder import TextEncoder
+from compret.nn.pooling import Dense
+from compret.types import Kind
 
 
-def write_settings(encoder: TextEncoder, folder: Path) -> None:
+@dataclass(frozen=True)
+class EncoderSettings:
+    """What an encoder's vectors follow from beside the weights of its backbone."""
+
+    width: int
+    pooling: str
+    max_length: int
+    prompts: Mapping[Kind, str]
+    dense_layers: Sequence[Dense]
+    """What follows the pooling, in order."""
+    normalize: bool
+    similarity: str
+    """By which it was trained: cosine or dot."""
+
+
+def write_settings(encoder: EncoderSettings, folder: Path) -> None:
     """Modules, pooling, length and prompts in the schema that every sentence-transformers since 2.0 reads.
 
     A Dense module's weights are safetensors, which it reads since 2.3.
@@ -24,7 +41,7 @@ def write_settings(encoder: TextEncoder, folder: Path) -> None:
         save_file({k: v.contiguous().cpu() for k, v in layer.state_dict().items()}, folder / name / "model.safetensors")
 
 
-def _files(encoder: TextEncoder) -> dict[str, Any]:
+def _files(encoder: EncoderSettings) -> dict[str, Any]:
     last = [f"{2 + len(encoder.dense_layers)}_Normalize"] if encoder.normalize else []
     paths = ["", "1_Pooling", *_dense_folders(encoder), *last]
     modules = [
@@ -59,7 +76,7 @@ def _files(encoder: TextEncoder) -> dict[str, Any]:
         "1_Pooling/config.json": pooling,
         **dense,
         "config_sentence_transformers.json": {
-            "prompts": dict(encoder.tokenizer.prompts),
+            "prompts": dict(encoder.prompts),
             "default_prompt_name": None,
             # by which it was trained; where vectors have norm 1 the two are one
             "similarity_fn_name": "dot" if encoder.similarity == "dot" and encoder.normalize else "cosine",
@@ -67,5 +84,5 @@ def _files(encoder: TextEncoder) -> dict[str, Any]:
     }
 
 
-def _dense_folders(encoder: TextEncoder) -> list[str]:
+def _dense_folders(encoder: EncoderSettings) -> list[str]:
     return [f"{2 + i}_Dense" for i in range(len(encoder.dense_layers))]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from compret.data import NearMissPairs, Suites
-from compret.data.nearmiss import joined, load_near_misses
+from compret.data.near_miss import joined, load_near_misses
 from compret.evaluation.bench import Bench
 from compret.nn.encoder import TextEncoder
 from compret.types import NearMissSet, UserError

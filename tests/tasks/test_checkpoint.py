@@ -19,7 +19,7 @@ from torch.distributed.checkpoint import FileSystemWriter, save
 
 from compret.metrics.calibration import Calibration
 from compret.tasks import SimilarityMapVerifier
-from compret.tasks.stored import stored_model
+from compret.tasks.checkpoint import stored_model
 from compret.types import UserError
 
 RECIPE = {"backbone": "tiny", "pooling": "cls"}

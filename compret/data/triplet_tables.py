@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 COLUMNS = ("anchor", "positive", "negative", "category")
 _ALIASES = {"anchor": ("anchor", "query", "question"), "positive": ("positive", "answer", "passage")}
-_CODE = ("arrow.py", "fields.py", "records.py", "sources.py", "tables.py")
+_CODE = ("arrow.py", "fields.py", "records.py", "sources.py", "triplet_tables.py")
 
 
 def load_triplets(source: str) -> Dataset:
@@ -32,10 +32,10 @@ def load_triplets(source: str) -> Dataset:
 
     Args:
         source: a file (CSV, TSV, JSON lines, Parquet), `pydoc:retrieval`, `minimal_pairs:train` or
-        `minimal_pairs:identity` for the embedded data, a folder of such files or one saved by `datasets`, or a hub
-        id (`owner/name:split`, `owner/name@revision:split`). `reworded:` before any of them makes triplets whose
-        positives are reworded by rule; `perturb:` before one makes triplets of its texts alone (the extra
-        `perturb`).
+            `minimal_pairs:identity` for the embedded data, a folder of such files or one saved by `datasets`, or a hub
+            id (`owner/name:split`, `owner/name@revision:split`). `reworded:` before any of them makes triplets whose
+            positives are reworded by rule; `perturb:` before one makes triplets of its texts alone (the extra
+            `perturb`).
             Rows of sentence1, sentence2 are identity rows: sentence1 is the anchor and the positive, sentence2 the
             negative, as the paper reads them. The hub's query and answer are read as anchor and positive.
 

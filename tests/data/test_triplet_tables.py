@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from compret.data.tables import load_triplets
+from compret.data.triplet_tables import load_triplets
 from compret.types import UserError
 
 pytestmark = pytest.mark.usefixtures("fresh_cache")

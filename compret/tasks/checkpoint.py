@@ -22,7 +22,7 @@ from compret.evaluation.guard_files import SETTINGS, guard_settings, load_verifi
 from compret.files import Settings, checked_file, first_line, reading
 from compret.nn.backbone import load_backbone
 from compret.nn.pooling import Pooling
-from compret.nn.verifiers.stored import check_description, loaded
+from compret.nn.verifiers.description import check_description, loaded
 from compret.nn.weights import check_archive
 from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
 from compret.types import UserError
