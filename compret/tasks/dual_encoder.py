@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from compret.distributed import calls_owed, first_row, gather_rows
+from compret.distributed import first_row, gather_rows, missing_calls
 from compret.evaluation.approximate import Search
 from compret.losses import InfoNCE, own_texts
 from compret.nn.backbone import MINILM
@@ -100,7 +100,7 @@ class DualEncoder(SuiteRunner):
     def contrast(self, batch: TripletBatch) -> Tensor:
         """The loss of this rank's anchors against the candidates of all ranks."""
         passes = in_chunks(batch.passes, self.chunk_size)
-        passes = with_idle(passes, calls_owed(self.encoder, len(passes)))
+        passes = with_idle(passes, missing_calls(self.encoder, len(passes)))
         pooled = torch.cat(encode_each(lambda tokens: self.encoder(tokens).pooled_BD, passes, self.chunk_size))
         anchors_AD = gather_rows(pooled[batch.anchor_rows_B])
         roles = ((batch.positive_rows_B, batch.positive_keys_B), (batch.negative_rows_C, batch.negative_keys_C))

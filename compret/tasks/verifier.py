@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from compret.distributed import (
-    calls_owed,
     first_row,
     gather_objects,
     gather_rows,
     is_sharded,
     mean_rows,
+    missing_calls,
     row_counts,
     world_size,
 )
@@ -213,7 +213,7 @@ class SimilarityMapVerifier(SuiteRunner):
             states = self.cache.states(self.encoder, batch, self.special_tokens)
             return self.loss(self.scores(batch, states)), states.pooled_BD.new_zeros(())
         passes = in_chunks(batch.passes, self.chunk_size)
-        idle = calls_owed(self.encoder, len(passes))
+        idle = missing_calls(self.encoder, len(passes))
         encoded = encode_each(self._states, with_idle(passes, idle), self.chunk_size)
         states = joined(encoded)[batch.places]
         retained = self.retention(passes, [e.pooled_BD for e in encoded[: len(passes)]])
