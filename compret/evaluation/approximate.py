@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compret.distributed import dealt
+from compret.distributed import shard
 from compret.evaluation.retrieve import DEPTH, DOCUMENTS, Ranking, Rows, Searcher, gathered, rank_documents
 from compret.types import UserError
 
@@ -48,7 +48,7 @@ def rank_approximately(
     for start in range(0, len(ids), block):
         index.add(documents[by_id[start : start + block]].float().cpu().numpy())
     asked = [np.array([query]) for query in range(len(queries_QD))]
-    mine = queries_QD[list(dealt(range(len(asked))))].float().cpu().numpy()
+    mine = queries_QD[list(shard(range(len(asked))))].float().cpu().numpy()
     scores, places = index.search(mine, min(depth, len(ids)))
     order = np.lexsort((places, -scores))
     sorted_QK = (np.take_along_axis(found, order, 1) for found in (scores, places))

@@ -1,4 +1,4 @@
-"""Texts to vectors, each text once: sorted by length, cut by a token budget, dealt to ranks, gathered."""
+"""Texts to vectors, each text once: sorted by length, cut by a token budget, sharded over ranks, gathered."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from compret.distributed import calls_owed, dealt, gather_dealt, rank, world_size
+from compret.distributed import gather_shards, missing_calls, rank, shard, world_size
 from compret.evaluation.vectors import MEMORY, VectorStore
 from compret.nn.encoder import TextEncoder
 from compret.types import Encoded, Kind, Tokenized, UserError
@@ -72,7 +72,7 @@ def encode(encoder: TextEncoder, texts: Sequence[str], kind: Kind, progress: str
     for places, encoded in encoded_rounds(encoder, tokenized, progress):
         none_BD = torch.empty((0, encoder.pooled_width), dtype=torch.float32, device=encoder.device)
         pooled = [none_BD, *(e.pooled_BD for e in encoded)]
-        where, rows_BD = gather_dealt(torch.cat(pooled), places)
+        where, rows_BD = gather_shards(torch.cat(pooled), places)
         check_scores(rows_BD, encoder, progress)
         store[where] = torch.nn.functional.normalize(rows_BD, dim=-1)
     return Vectors(store, rows_N, tokenized.truncated, sum(not text.strip() for text in texts))
@@ -91,8 +91,8 @@ def encoded_rounds(
     bar = progress_bar(int(lengths.sum()), progress, "tok")
     for start in range(0, len(passes), _PASSES_A_ROUND * world_size()):
         places = passes[start : start + _PASSES_A_ROUND * world_size()]
-        share = dealt(places)
-        idle = [places[0][-1:]] * calls_owed(encoder, len(share))
+        share = shard(places)
+        idle = [places[0][-1:]] * missing_calls(encoder, len(share))
         padded = (encoder.tokenizer.pad([tokenized.ids[i] for i in rows]) for rows in (*share, *idle))
         with evaluating(encoder), torch.inference_mode():
             encoded = [encoder(batch.to(encoder.device)) for batch in padded][: len(share)]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from compret.distributed import dealt, gather_dealt, world_size
+from compret.distributed import gather_shards, shard, world_size
 from compret.evaluation.encode import Vectors, check_scores, encode, progress_bar
 from compret.evaluation.results import NearMissResult, RecallStage, RetrievalResult
 from compret.evaluation.retrieve import Ranking, Searcher, count_texts, rank_documents
@@ -102,12 +102,12 @@ def rerank(
     device, asked = rows_QK.device, list(range(len(rows_QK)))
     bar = progress_bar(len(asked), progress and f"{progress} rerank", "query")
     mine = [recalled.scores_QK[:0]]
-    for query in dealt(asked):
+    for query in shard(asked):
         found = documents[recalled.by_id[rows_QK[query].cpu().numpy()].tolist()].to(device)
         mine.append(score_all(verifier, queries[[query]].to(device), found))
         bar.update(world_size())
     bar.close()
-    where, scores = gather_dealt(torch.cat(mine), [np.array([query]) for query in asked])
+    where, scores = gather_shards(torch.cat(mine), [np.array([query]) for query in asked])
     scores_QK = torch.empty_like(scores).index_copy(0, torch.from_numpy(where).to(device), scores)
     scores_QK += weight * recalled.scores_QK.gather(1, columns_QK)
     best = scores_QK.sort(dim=1, descending=True, stable=True)
@@ -180,7 +180,7 @@ def paired_scores(
     order = np.lexsort((lengths_P2[:, 0], lengths_P2.prod(1)))
     blocks = [order[start : start + _PAIRS] for start in range(0, len(order), _PAIRS)]
     mine = [torch.zeros(0, device=device)]
-    for block in dealt(blocks):
+    for block in shard(blocks):
         mine.append(score_pairs(verifier, left.states, right.states, rows_P2[block].tolist(), device))
-    where, scores_P = gather_dealt(torch.cat(mine), blocks)
+    where, scores_P = gather_shards(torch.cat(mine), blocks)
     return torch.empty_like(scores_P).index_copy(0, torch.from_numpy(where).to(scores_P.device), scores_P)

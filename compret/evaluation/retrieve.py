@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compret.distributed import dealt, gather_dealt, gather_objects
+from compret.distributed import gather_objects, gather_shards, shard
 from compret.evaluation.encode import encode
 from compret.evaluation.results import RetrievalResult
 from compret.metrics.ranking import ranking_scores
@@ -113,13 +113,13 @@ def rank_documents(
     place_N[by_id] = np.arange(len(by_id))
     step = max(1, _SCORE_CELLS // min(block, len(ids)))
     asked = [np.arange(len(queries_QD))[start : start + step] for start in range(0, len(queries_QD), step)]
-    mine = [_none(queries_QD) for _ in dealt(asked)]
+    mine = [_none(queries_QD) for _ in shard(asked)]
     for start in range(0, len(ids), block):
         rows = np.arange(start, min(start + block, len(ids)))
         rows = rows[np.argsort(place_N[rows])]
         vectors_ND = documents[rows]
         places_N = torch.from_numpy(place_N[rows]).to(vectors_ND.device)
-        for part, places in enumerate(dealt(asked)):
+        for part, places in enumerate(shard(asked)):
             scores_QK, columns_QK = top_k(_cosines(queries_QD[torch.from_numpy(places)], vectors_ND), depth)
             mine[part] = _merged(mine[part], (scores_QK, places_N[columns_QK]), depth)
     scores_QK, rows_QK = (gathered(parts, asked) for parts in zip(_none(queries_QD), *mine, strict=True))
@@ -152,12 +152,12 @@ def gathered(parts: Sequence[Tensor], asked: Sequence[NDArray[np.int64]]) -> Ten
     """All ranks' rows in the order of the queries.
 
     Args:
-        parts: `(Q, K)` each, of the queries that were dealt to this rank.
+        parts: `(Q, K)` each, of the queries in this rank's shard.
         asked: the queries that go to one rank together.
     """
     width = max(gather_objects(max(part.shape[1] for part in parts)))
     mine = torch.cat([part if len(part) else part.new_empty((0, width)) for part in parts])
-    where, rows_QK = gather_dealt(mine, asked)
+    where, rows_QK = gather_shards(mine, asked)
     return torch.empty_like(rows_QK).index_copy(0, torch.from_numpy(where).to(rows_QK.device), rows_QK)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from compret.distributed import dealt, gather_dealt
+from compret.distributed import gather_shards, shard
 from compret.evaluation.encode import Places, Vectors, check_scores, encoded_rounds
 from compret.evaluation.vectors import MEMORY, VectorStore, half_on_disk
 from compret.nn.encoder import TextEncoder
@@ -68,13 +68,13 @@ def encode_tokens(
         torch.empty((0, width), device=encoder.device) for width in (encoder.width, encoder.pooled_width)
     )
     for places, encoded in encoded_rounds(encoder, tokenized, progress):
-        mine = [token_states(e, [kept[i] for i in rows]) for e, rows in zip(encoded, dealt(places), strict=True)]
+        mine = [token_states(e, [kept[i] for i in rows]) for e, rows in zip(encoded, shard(places), strict=True)]
         states = joined([TokenStates(none_TD, (), none_BD), *mine])
         tokens = [np.concatenate([np.arange(starts[i], starts[i + 1]) for i in rows]) for rows in places]
-        where, rows_TD = gather_dealt(states.unit_TD.half(), tokens)
+        where, rows_TD = gather_shards(states.unit_TD.half(), tokens)
         store[torch.from_numpy(where)] = rows_TD.cpu()
         check_scores(rows_TD, encoder, progress)
-        where, rows_BD = gather_dealt(states.pooled_BD, places)
+        where, rows_BD = gather_shards(states.pooled_BD, places)
         check_scores(rows_BD, encoder, progress)
         pooled[where] = rows_BD
     rows_N = np.array([unique[text] for text in texts], dtype=np.int64)

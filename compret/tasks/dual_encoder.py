@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from compret.distributed import calls_owed
+from compret.distributed import missing_calls
 from compret.evaluation.approximate import Search
 from compret.losses import Contrast, Loss
 from compret.nn.backbone import MINILM
@@ -102,7 +102,7 @@ class DualEncoder(SuiteRunner):
     def batch_loss(self, batch: TripletBatch) -> Tensor:
         """The loss of this rank's rows, whose candidates are those of all ranks."""
         passes = in_chunks(batch.passes, self.chunk_size)
-        passes = with_idle(passes, calls_owed(self.encoder, len(passes)))
+        passes = with_idle(passes, missing_calls(self.encoder, len(passes)))
         pooled = torch.cat(encode_each(lambda tokens: self.encoder(tokens).pooled_BD, passes, self.chunk_size))
         places = torch.cat([batch.anchor_rows_B, batch.positive_rows_P, batch.negative_rows_C])
         return self.loss(pair_scores(batch, self.loss.needs, Cosines(pooled[places])))

@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from compret.distributed import calls_owed, is_sharded
+from compret.distributed import is_sharded, missing_calls
 from compret.evaluation.approximate import Search
 from compret.evaluation.bench import Bench
 from compret.evaluation.guard_files import stored_calibration
@@ -204,7 +204,7 @@ class SimilarityMapVerifier(SuiteRunner):
             states = self.cache.states(self.encoder, batch, self.special_tokens)
             return self.loss(self.scores(batch, states)), states.pooled_BD.new_zeros(())
         passes = in_chunks(batch.passes, self.chunk_size)
-        idle = calls_owed(self.encoder, len(passes))
+        idle = missing_calls(self.encoder, len(passes))
         encoded = encode_each(self._states, with_idle(passes, idle), self.chunk_size)
         states = joined(encoded)[batch.places]
         retained = self.retention(passes, [e.pooled_BD for e in encoded[: len(passes)]])

@@ -230,7 +230,7 @@ def test_ranks_share_the_held_out_rows(
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
-# bug: rows are dealt to ranks before they are cut into batches, and validation_step gathers from all ranks in each
+# bug: rows are sharded before they are cut into batches, and validation_step gathers from all ranks in each
 def test_every_rank_has_as_many_validation_batches(
     make: Make, tmp_path: Path, as_rank: Callable[[int, int], None]
 ) -> None:

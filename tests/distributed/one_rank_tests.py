@@ -29,14 +29,14 @@ from compret.types import Encoded, NearMissSet, RetrievalSet, TokenBatch
 
 def main(rank: int, ranks: int, folder: Path) -> None:
     torch.set_num_threads(1)
-    encode.CPU_TOKENS_A_PASS = 64  # so that each rank is dealt several passes
+    encode.CPU_TOKENS_A_PASS = 64  # so that each rank's shard has several passes
     dist.init_process_group("gloo", init_method=f"file://{folder / f'test_{ranks}'}", rank=rank, world_size=ranks)
     texts = json.loads((folder / "texts.json").read_text())
     encoder, encoded = counting(folder)
     torch.manual_seed(0)
     verifier = MapTransformer(16, 1, 2, 32, max_length=32).eval()
     found: dict[str, Any] = {}
-    few = [*texts[:2], texts[0]]  # one pass, so that rank 1 is dealt none
+    few = [*texts[:2], texts[0]]  # one pass, so that rank 1's shard is empty
     for size, documents in ((1, few), (1, texts), (2, texts), (23, texts)):
         both = Bench(encoder, verifier, recall=Recall(weight=2.0))
         for name, bench in (("cosine", Bench(encoder)), ("verifier", both)):

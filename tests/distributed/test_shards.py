@@ -63,7 +63,7 @@ def assert_equal(found: dict[str, torch.Tensor], expected: dict[str, torch.Tenso
 
 @pytest.mark.slow
 def test_shards_end_with_the_weights_of_one_process(tiny: Path, triplets: Path, beir: Path, tmp_path: Path) -> None:
-    """With validation, in which ranks are dealt other numbers of passes; stopped half-way and resumed."""
+    """With validation, in which shards have other numbers of passes; stopped half-way and resumed."""
     suites = json.dumps([{"class_path": "NanoBEIR", "init_args": {"source": str(beir)}}])
     sharded = (*SHARDS, "--data.validation", suites, "--trainer.val_check_interval", "5")
     one = fit(tmp_path / "one", tiny, triplets, 8, "--trainer.max_steps", "12")
