@@ -12,7 +12,7 @@ RUN := demo/$(shell date +%Y%m%d-%H%M%S)
 
 # torch by pip, which may know of a build for CPUs; the rest by uv, in a tenth of pip's time, or by pip where uv cannot
 PIP := $(BIN)/pip install --progress-bar off --quiet --constraint constraints.txt
-UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
+UV := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt
 
 .venv/base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
