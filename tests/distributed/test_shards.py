@@ -98,6 +98,7 @@ def test_shards_are_tested_like_a_whole_model(
     assert f"{sharded}: sharded, for --trainer.strategy fsdp" in said
     _, _, module, *arguments = said[said.index("python -m lightning") :].split()[:4]
     monkeypatch.setattr(sys, "argv", [module, *arguments])
+    monkeypatch.delitem(sys.modules, module, raising=False)  # another test may have imported it
     runpy.run_module(module, run_name="__main__")
     assert run(tmp_path, *command, *SHARDS)[0] == 0
     assert compret(*command[:-1], f"{sharded}.consolidated", *ON_CPU)[0] == 0

@@ -186,7 +186,7 @@ def peers_numbers(model: SentenceTransformer, data: RetrievalSet) -> dict[str, f
 
 def check_parity(
     model: SentenceTransformer, encoder: TextEncoder, data: RetrievalSet, tolerance: float
-) -> dict[str, Any]:
+) -> dict[str, float | None]:
     """Our numbers, which are the peer's wherever both have one."""
     expected, got = peers_numbers(model, data), evaluate_retrieval(encoder, data).scores.mean
     shared = [name for name in got if name in expected]
