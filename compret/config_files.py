@@ -39,15 +39,15 @@ def read_config(name: str) -> dict[str, Any]:
     Raises:
         UserError: there is no such file, or it is no mapping in YAML of at most a megabyte and 100,000 values.
     """
-    file = find_config(name)
     try:
+        file = find_config(name)
         if file.stat().st_size > _BYTES:
             raise UserError(f"--config {name}: {file.stat().st_size:,} bytes; a config has at most {_BYTES:,}")
         text = file.read_text(encoding="utf-8")
         _check_size(text, name)
         content = yaml.load(text, Loader=_LOADER)
     except OSError as error:
-        raise UserError(f"--config {name}: cannot be read ({error.strerror})") from error
+        raise UserError(f"--config {name[:200]}: cannot be read ({error.strerror})") from error
     except (UnicodeDecodeError, yaml.reader.ReaderError) as error:
         raise UserError(f"--config {name}: not a text file in UTF-8, as YAML is") from error
     except yaml.YAMLError as error:
@@ -143,6 +143,8 @@ class GivenFirst:
     def _last(self, option: str) -> str | None:
         """An option as it was typed last, else as the last config that names it has it."""
         typed = [value for name, value in self.typed if name == option]
+        if None in typed:
+            raise UserError(f"--{option}: expected one argument")
         found = [value_at(content, option.split(".")) for _, content in self.contents]
         values = typed[-1:] or [value for value in found if value is not None][-1:]
         return str(values[0]) if values and values[0] not in (None, "null") else None

@@ -75,7 +75,8 @@ def test_defaults_are_compret_s_own(compret: Run) -> None:
 def test_options_of_options_are_there_too(compret: Run) -> None:
     said = compret("fit", "--help", "model")[1]
     assert "--model.optimizer.lr " in said
-    assert "--model.loss.temperature" in said
+    assert "--model.loss " in said
+    assert "temperature" in compret("fit", "--help", "Contrast")[1]
 
 
 def test_a_page_that_there_is_not(compret: Run) -> None:

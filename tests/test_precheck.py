@@ -21,8 +21,8 @@ MISTAKES = {
     "fit --nmae x": "--nmae: no such option; did you mean --name?",
     "fit --trainer.max_stepz 3": "--trainer.max_stepz: no such option of Trainer; did you mean --trainer.max_steps?",
     "fit --model.optimizer.lrr=3": "did you mean --model.optimizer.lr?",
-    "fit --model.loss.temprature 1": "--model.loss.temprature: no such option of InfoNCE; did you mean "
-    "--model.loss.temperature?",
+    "fit --model.loss Contrast --model.loss.temprature 1": "--model.loss.temprature: no such option of Contrast; "
+    "did you mean --model.loss.temperature?",
     "fit --model SimilarityMapVerifier --model.verifier MapCNN --model.verifier.hiden 1": "no such option of MapCNN; "
     "did you mean --model.verifier.hidden?",
     "test --data NevIR --data.files [a.jsonl]": "--data.files: no such option of NevIR; it has source, split",

@@ -30,7 +30,7 @@ def near_miss_metrics(
     """All metrics of one set, and of each category under "categories".
 
     A category's row sets the near-misses of that category against its own paraphrases; where it has none, as in sets
-    that keep all of them in a category of their own, against all of the set. Categories without a near-miss have no row.
+    that keep all of them in a category of their own, against all of the set. One without a near-miss has no row.
 
     Args:
         scores: `(P,)`, higher for closer in meaning; any finite numbers.

@@ -168,7 +168,7 @@ def test_in_tsv_quotes_may_hold_tabs_and_line_feeds(tmp_path: Path) -> None:
 # bug: a row whose last field holds a line feed was refused, or its first line taken for all of it
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_in_tsv_the_last_field_may_hold_line_feeds(tmp_path: Path, end: str) -> None:
-    lines = ["anchor\tpositive", 'a\t"two', 'lines"', 'b\t"Hello', "c\td", "e\t\"5\" pipe", ""]
+    lines = ["anchor\tpositive", 'a\t"two', 'lines"', 'b\t"Hello', "c\td", 'e\t"5" pipe', ""]
     (tmp_path / "a.tsv").write_bytes(end.join(lines).encode())
     read = [list(row.values()) for row in rows_of(tmp_path / "a.tsv")]
     assert read == [["a", f"two{end}lines"], ["b", '"Hello'], ["c", "d"], ["e", '"5" pipe']]

@@ -15,7 +15,7 @@ from compret.data.tables import load_triplets
 from compret.types import UserError
 from tests.conftest import write_lines
 from tests.fuzz.cases import ODD, break_file, cases, check_line, one_of
-from tests.fuzz.test_rows import Refused, Row, Table, a_text
+from tests.fuzz.test_rows import RefusedError, Row, Table, a_text
 
 IDS = [*("d1", "a b", "ü/1", "007", "1e3", "%20", "-", "null", "\u2028", "x" * 300), 3, 12]
 Parts = dict[str, Table]
@@ -40,7 +40,7 @@ def a_cell(value: Any, absent: str | None) -> str:
     if value is None and absent is not None:
         return absent
     if not isinstance(value, str) or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise Refused
+        raise RefusedError
     return value
 
 
@@ -49,16 +49,16 @@ def a_grade(value: Any) -> int:
     try:
         grade = float(value)
     except (TypeError, ValueError, OverflowError):
-        raise Refused from None
+        raise RefusedError from None
     if not grade.is_integer() or abs(grade) > 1e6:
-        raise Refused
+        raise RefusedError
     return int(grade)
 
 
 def by_id(rows: Table, text: Callable[[Row], str]) -> dict[str, str]:
     found = {an_id(row.get("_id")): text(row) for row in rows}
     if len(found) < len(rows) or not rows:
-        raise Refused
+        raise RefusedError
     return found
 
 
@@ -78,9 +78,9 @@ def meant(parts: Parts) -> Meant:
         for document in map(an_id, found if isinstance(found, list) else [found]):
             before = qrels.setdefault(query, {}).setdefault(document, grade)
             if query not in queries or document not in documents or before != grade:
-                raise Refused
+                raise RefusedError
     if not qrels:
-        raise Refused
+        raise RefusedError
     return documents, queries, qrels
 
 
@@ -112,7 +112,7 @@ def beir(root: Path, parts: Parts) -> list[str]:
     for row in parts["qrels"]:
         cells = [row.get(column) for column in columns]
         if any(not isinstance(cell, str | int) or cell is True or cell is False for cell in cells):
-            raise Refused
+            raise RefusedError
         lines.append("\t".join(map(str, cells)))
     (root / "zoo" / "qrels").mkdir()
     (root / "zoo" / "qrels" / "test.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
@@ -140,17 +140,17 @@ def test_a_retrieval_set_is_what_was_meant(
     parts = changed(parts, rng) if rng.random() < 0.8 else parts
     try:
         names = layout(tmp_path, parts)
-    except (Refused, UnicodeError):
+    except (RefusedError, UnicodeError):
         return  # no TSV says that
     try:
         expected: Meant | None = meant(parts)
-    except Refused:
+    except RefusedError:
         expected = None
     try:
         read = NanoBEIR(str(tmp_path), names).load(0)
     except UserError as error:
         check_line(error)
-        assert expected is None, f"refused: {error}"
+        assert expected is None, f"refused: {error}"  # noqa: PT017
     else:
         assert expected is not None
         documents, queries, qrels = expected
@@ -184,7 +184,15 @@ def saved(folder: Path, rows: Table) -> None:
 FOLDERS: list[Callable[[Path, Table], None]] = [parquet, declared, saved]
 ROWS = [{"anchor": f"a {i}", "positive": f"p {i}", "q1": "a", "q2": "b", "doc1": "c", "doc2": "d"} for i in range(5)]
 NAMES = ["train.jsonl", "README.md", "state.json", "run.py", "data/more.jsonl", "rows.csv", ".hidden.jsonl"]
-CONTENTS = [b"", b"null", b"[]", b"{}", b"\x00\xff", b"---\nconfigs: 3\n---\n", b"---\nconfigs:\n- data_files: ../x\n---\n"]
+CONTENTS = [
+    b"",
+    b"null",
+    b"[]",
+    b"{}",
+    b"\x00\xff",
+    b"---\nconfigs: 3\n---\n",
+    b"---\nconfigs:\n- data_files: ../x\n---\n",
+]
 
 
 @pytest.mark.parametrize("seed", cases(100))
@@ -221,5 +229,3 @@ def test_a_folder_of_rows_is_read_whole_or_refused(
             assert rows == len(ROWS) or what in ("damaged", "beside")
             assert what != "code"
     assert not (tmp_path / "canary").exists()
-
-

@@ -23,6 +23,7 @@ from compret.tasks.stored import read_checkpoint, stored_model
 from compret.types import UserError
 from tests.fuzz.cases import break_file, cases, check_line, mutated, one_of
 
+
 @pytest.fixture(scope="module")
 def export(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     folder = tmp_path_factory.mktemp("fuzz") / "export"

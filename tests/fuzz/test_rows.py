@@ -28,19 +28,37 @@ Table = list[Row]
 QUOTINGS = (csv.QUOTE_MINIMAL, csv.QUOTE_ALL)
 ODD_TEXTS = [
     *("a, b", 'said "no"', '"quoted"', "it's", "a\tb", "two\nlines", "a\r\nb", "\u2028", "x\u0085y", "x\fy", "\ufeffx"),
-    *("007", "1.0", "True", "null", "NA", "nan", "-", "=1+1", "#", "\\", "\\n", "{}", "[1]", "é", "日本", "👩\u200d🚀", '"'),
+    *(
+        "007",
+        "1.0",
+        "True",
+        "null",
+        "NA",
+        "nan",
+        "-",
+        "=1+1",
+        "#",
+        "\\",
+        "\\n",
+        "{}",
+        "[1]",
+        "é",
+        "日本",
+        "👩\u200d🚀",
+        '"',
+    ),
     *(" led", "trailing ", "a\0b", "x" * 3000, "x;y", "x|y", '""', "'a'", "<b>", "%s", "--name"),
 ]
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """What the reader has to refuse."""
 
 
 def a_text(value: Any) -> str:
     """Text that a file can hold, and more than blanks."""
     if not isinstance(value, str) or not value.strip() or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise Refused
+        raise RefusedError
     return value
 
 
@@ -51,7 +69,7 @@ def maybe_text(value: Any) -> str | None:
 def a_label(value: Any) -> int:
     found = {"1": 1, "1.0": 1, "true": 1, "0": 0, "0.0": 0, "false": 0}.get(str(value).strip().lower())
     if found is None:
-        raise Refused
+        raise RefusedError
     return found
 
 
@@ -72,12 +90,14 @@ class Layout:
 
     def meant(self, rows: Table) -> list[tuple[Any, ...]]:
         if not rows:
-            raise Refused
+            raise RefusedError
         return [tuple(meaning(row.get(column)) for column, meaning in self.columns.items()) for row in rows]
 
 
 def triplet_rows(path: Path) -> list[tuple[Any, ...]]:
-    return [tuple(row.get(c) for c in ("anchor", "positive", "negative", "category")) for row in load_triplets(str(path))]
+    return [
+        tuple(row.get(c) for c in ("anchor", "positive", "negative", "category")) for row in load_triplets(str(path))
+    ]
 
 
 def identity_rows(path: Path) -> list[tuple[Any, ...]]:
@@ -108,12 +128,8 @@ LAYOUTS = {
         {"anchor": a_text, "positive": a_text, "negative": maybe_text, "category": a_category}, triplet_rows
     ),
     "identity rows": Layout({"sentence1": a_text, "sentence2": a_text, "category": a_category}, identity_rows),
-    "near-misses": Layout(
-        {"anchor": a_text, "candidate": a_text, "label": a_label, "category": a_category}, pair_rows
-    ),
-    "the paper's near-misses": Layout(
-        {"sentence1": a_text, "sentence2": a_text, "category": a_category}, bare_rows
-    ),
+    "near-misses": Layout({"anchor": a_text, "candidate": a_text, "label": a_label, "category": a_category}, pair_rows),
+    "the paper's near-misses": Layout({"sentence1": a_text, "sentence2": a_text, "category": a_category}, bare_rows),
     "NevIR": Layout(dict.fromkeys(("q1", "q2", "doc1", "doc2"), a_text), nevir_rows),
 }
 
@@ -151,7 +167,9 @@ def written(rows: Table, suffix: str, rng: np.random.Generator, quotings: tuple[
         return file.getvalue()
     text = io.StringIO(newline="")
     quoting = one_of(quotings, rng)
-    table = csv.writer(text, delimiter="\t" if suffix == ".tsv" else ",", lineterminator=one_of(["\n", "\r\n"], rng), quoting=quoting)
+    table = csv.writer(
+        text, delimiter="\t" if suffix == ".tsv" else ",", lineterminator=one_of(["\n", "\r\n"], rng), quoting=quoting
+    )
     table.writerows([columns, *([row.get(column) for column in columns] for row in rows)])
     return text.getvalue().encode("utf-8", "surrogatepass")
 
@@ -218,14 +236,14 @@ def test_rows_are_read_as_they_were_meant(tmp_path: Path, name: str, seed: int) 
 def compare(layout: Layout, path: Path, rows: Table) -> None:
     try:
         meant = layout.meant(rows)
-    except Refused:
+    except RefusedError:
         meant = None
     try:
         read = layout.read(path)
     except UserError as error:
         check_line(error)
-        assert str(path) in str(error)
-        assert meant is None, f"refused: {error}"
+        assert str(path) in str(error)  # noqa: PT017
+        assert meant is None, f"refused: {error}"  # noqa: PT017
     else:
         assert read == meant
 
@@ -304,8 +322,10 @@ UNLIKE_IN_JSON: dict[str, Callable[[bytes], bytes]] = {
 def test_files_that_say_the_same_are_the_same_and_others_are_refused(tmp_path: Path, name: str, seed: int) -> None:
     rng, layout = np.random.default_rng(seed), LAYOUTS[name]
     suffix, rows = one_of([".jsonl", ".csv", ".tsv"], rng), plain_rows(layout, rng)
-    alike, unlike = (ALIKE, {**UNLIKE, **UNLIKE_IN_JSON}) if suffix == ".jsonl" else (
-        {**ALIKE, **ALIKE_IN_FIELDS}, {**UNLIKE, **UNLIKE_IN_FIELDS}
+    alike, unlike = (
+        (ALIKE, {**UNLIKE, **UNLIKE_IN_JSON})
+        if suffix == ".jsonl"
+        else ({**ALIKE, **ALIKE_IN_FIELDS}, {**UNLIKE, **UNLIKE_IN_FIELDS})
     )
     what = one_of(sorted({**alike, **unlike}), rng)
     path = tmp_path / f"rows{suffix}"
@@ -325,7 +345,7 @@ def test_no_letter_of_a_damaged_file_is_lost(tmp_path: Path, suffix: str, seed: 
         read = [row for _, row in read_records(path)]
     except UserError as error:
         check_line(error)
-        assert str(path) in str(error)
+        assert str(path) in str(error)  # noqa: PT017
     else:
         assert_whole(path, read)
 
