@@ -66,6 +66,8 @@ def _check_size(text: str, name: str) -> None:
     for event in yaml.parse(text, Loader=_LOADER):
         begun, anchor = nodes, getattr(event, "anchor", None)
         nodes += sizes.get(anchor or "", _NODES) if isinstance(event, yaml.AliasEvent) else 1
+        if isinstance(event, yaml.ScalarEvent):
+            _check_text(f"--config {name}", event.value)
         if isinstance(event, yaml.CollectionStartEvent):
             opened.append((anchor, begun))
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -74,6 +76,16 @@ def _check_size(text: str, name: str) -> None:
             sizes[anchor] = nodes - begun
         if nodes > _NODES or len(opened) > _DEEPEST:
             raise UserError(f"--config {name}: more than {_NODES:,} values, or deeper than {_DEEPEST} levels")
+
+
+def _check_text(origin: str, text: str) -> None:
+    """Refuse what no option holds: the end of a text in C, and bytes of a command line that are not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{origin}: {text[:60]} is not UTF-8") from error
+    if "\0" in text or ("\\" in text and "\0" in str(_value(text))):
+        raise UserError(f"{origin}: {text[:60]} holds a null byte")
 
 
 def _where(error: yaml.YAMLError) -> str:
@@ -101,6 +113,8 @@ class GivenFirst:
         self.typed = [(name, value) for name, value in self.words if name != "config"]
         """The same without the configs."""
         self.contents = [(name, read_config(name)) for name in names]
+        for name, value in self.typed:
+            _check_text(f"--{name}", value or "")
         """Configs by name, in order."""
         self.values = {option: self._last(option) for option in options}
         configs = [word for name in names for word in ("--config", name)]
@@ -114,7 +128,8 @@ class GivenFirst:
         """What is typed, as a config would have it."""
         tree: dict[str, Any] = {}
         for name, text in self.typed:
-            _put(tree, [part for part in name.split(".") if part != "init_args"], _value(text))
+            path = [part for part in name.split(".") if part != "init_args"] or [name]
+            _put(tree, path, True if text is None else _value(text))
         return tree
 
     def tree(self) -> dict[str, Any]:
@@ -130,7 +145,7 @@ class GivenFirst:
         typed = [value for name, value in self.typed if name == option]
         if None in typed:
             raise UserError(f"--{option}: expected one argument")
-        found = [_below(content, option.split(".")) for _, content in self.contents]
+        found = [value_at(content, option.split(".")) for _, content in self.contents]
         values = typed[-1:] or [value for value in found if value is not None][-1:]
         return str(values[0]) if values and values[0] not in (None, "null") else None
 
@@ -192,7 +207,8 @@ def _merge(tree: dict[str, Any], more: Mapping[str, Any]) -> None:
             tree[name] = dict(value) if isinstance(value, Mapping) else value
 
 
-def _below(content: Any, path: Sequence[str]) -> Any:
+def value_at(content: Any, path: Sequence[str]) -> Any:
+    """What stands at a place of a tree; None where it ends before."""
     for key in path:
         content = content.get(key) if isinstance(content, Mapping) else None
     return content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import platform
 import socket
@@ -11,6 +10,8 @@ import time
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
+from compret.plain_parser import PlainParser
+
 _PACKAGES = ("compret", "torch", "lightning", "transformers", "datasets")
 _HUB = ("huggingface.co", 443)
 _WORDS = "the man chased a small red bird before it saw the old house by the river and none of them closed a file"
@@ -18,7 +19,7 @@ _WORDS = "the man chased a small red bird before it saw the old house by the riv
 
 def doctor(arguments: Sequence[str]) -> int:
     """Print versions, device, kernels, hub and embedded data, measure texts a second, and say what to change."""
-    parser = argparse.ArgumentParser(prog="compret doctor", description=doctor.__doc__)
+    parser = PlainParser(prog="compret doctor", description=doctor.__doc__)
     parser.add_argument("--model", default="sentence-transformers/all-MiniLM-L6-v2", help="what is measured")
     parser.add_argument("--seconds", type=float, default=10, help="how long; 0 measures nothing")
     options = parser.parse_args(arguments)

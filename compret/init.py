@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import yaml
 
 from compret.own_files import held_out, is_embedded, share_held_out
+from compret.plain_parser import PlainParser
 from compret.recipes import recipes
 from compret.types import UserError
 
@@ -24,7 +24,7 @@ def init(arguments: Sequence[str]) -> int:
     Raises:
         UserError: no such config or file, a config that takes none, or a file where the new one should go.
     """
-    parser = argparse.ArgumentParser(
+    parser = PlainParser(
         prog="compret init", description=init.__doc__.splitlines()[0] if init.__doc__ else "",
         epilog="Example: compret init encoder_structneg.yaml mine.jsonl --output mine.yaml",
     )  # fmt: skip
@@ -32,7 +32,7 @@ def init(arguments: Sequence[str]) -> int:
     parser.add_argument("files", nargs="+", help="rows, labelled pairs, or a folder of BEIR directories")
     parser.add_argument("--output", type=Path, help="where it goes; the first file's name with .yaml if left out")
     parser.add_argument("--force", action="store_true", help="replace the file that is there")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     if options.config not in recipes():
         raise UserError(f"{options.config}: no such config; compret ls lists them")
     for file in options.files:

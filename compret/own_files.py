@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from compret.config_files import GivenFirst
+from compret.config_files import GivenFirst, value_at
 
 log = logging.getLogger(__name__)
 
@@ -26,16 +26,17 @@ def own_split(given: GivenFirst) -> list[str]:
     to be made for that, rows that are held out of the typed files take its place: every tenth of few, a hundredth of
     many. Whatever else is typed stays (law 9).
     """
-    options, typed = given.tree().get("data", {}), [name for name, _ in given.typed]
+    options, typed = given.tree().get("data"), [name for name, _ in given.typed]
+    options = options if isinstance(options, Mapping) else {}
     files = options.get("files")
-    if "data.files" not in typed or not isinstance(files, list) or options.get("class_path", "").endswith("Suites"):
+    if "data.files" not in typed or not isinstance(files, list) or str(options.get("class_path")).endswith("Suites"):
         return []
     added: dict[str, Any] = {}
     if "data.weights" not in typed and options.get("weights") is not None:
         added["weights"] = None
     is_own = not any(is_embedded(file) for file in files)
     is_typed = any(name.startswith("data.validation") and name != "data.validation_rows" for name in typed)
-    if is_own and not is_typed and any(is_embedded(suite) for suite in options.get("validation") or []):
+    if is_own and not is_typed and any(map(is_embedded, listed(options.get("validation")))):
         share = options.get("holdout") or share_held_out(files)
         added |= {"holdout": share, "validation": held_out(options.get("random_negatives", False))}
     if added:
@@ -50,15 +51,19 @@ def is_embedded(source: Any) -> bool:
         return source.removeprefix("reworded:").removeprefix("perturb:").startswith(EMBEDDED)
     if not isinstance(source, Mapping):
         return False
-    options = source.get("init_args") or {}
-    named = [options.get("source"), *(options.get("files") or []), *(options.get("validation_files") or [])]
-    is_default = str(source.get("class_path")).endswith("NearMissPairs") and not options.get("files")
-    return is_default or any(is_embedded(name) for name in named)
+    files, validation_files, inner = (value_at(source, ("init_args", n)) for n in ("files", "validation_files", "source"))
+    is_default = str(source.get("class_path")).endswith("NearMissPairs") and not files
+    return is_default or any(map(is_embedded, [inner, *listed(files), *listed(validation_files)]))
+
+
+def listed(value: Any) -> list[Any]:
+    """A list as a config has it; nothing where it has something else, which the parser refuses."""
+    return value if isinstance(value, list) else []
 
 
 def share_held_out(files: Sequence[str]) -> float:
     """The share of the rows that gives about 200 to validate on, from a hundredth to a tenth."""
-    rows = sum(_lines(Path(file).expanduser()) for file in files)
+    rows = sum(_lines(Path(str(file)).expanduser()) for file in files)
     return round(min(_MOST, max(_LEAST, _ENOUGH / rows)), 4) if rows else _LEAST
 
 

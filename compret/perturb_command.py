@@ -17,6 +17,7 @@ from compret.perturb.pipeline import load_pipeline
 from compret.perturb.report import Sample, shown, table
 from compret.perturb.rows import Row, labelled_pairs, triplets
 from compret.perturb.types import Perturbation
+from compret.plain_parser import PlainParser
 from compret.types import UserError
 
 _SHOWN = 10
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="compret perturb", description=main.__doc__)
+    parser = PlainParser(prog="compret perturb", description=main.__doc__)
     add = parser.add_argument
     near, same = ([rule.category for rule in all_rules().values() if rule.label == label] for label in (0, 1))
     add("file", type=local_path, help="texts: JSON lines, CSV, TSV or Parquet")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from compret.commands import COMMANDS, DEFAULT_MODEL, TRAINER
-from compret.config_files import GivenFirst, as_tree
+from compret.config_files import GivenFirst, as_tree, value_at
 from compret.folders import check_name, meant_checkpoint
 from compret.signatures import Signature, signature
 from compret.types import UserError
@@ -37,8 +37,8 @@ def precheck(arguments: Sequence[str]) -> None:
     path = meant_checkpoint(given["ckpt_path"], root, given["name"] or command)
     if path is not None and not path.exists():
         raise UserError(f"--ckpt_path {path}: no such file")
-    _check_loggers(options.get("trainer", {}).get("logger"))
-    _check_files(options.get("data", {}))
+    _check_loggers(value_at(options, ("trainer", "logger")))
+    _check_files(options.get("data"))
 
 
 def check_options(given: GivenFirst, command: str) -> None:
@@ -92,6 +92,8 @@ class _Classes:
             if option is None:
                 known = [known.name for known in takes.options]
                 raise no_such_option(f"{path}.{name}", known, takes.name, self.command)
+            if below is None and not option.takes_none:
+                raise UserError(f"--{path}.{name} null: expected {option.type}")
             self._descend(f"{path}.{name}", below, takes.class_of(option))
 
 
@@ -121,7 +123,7 @@ def no_such_option(path: str, known: Iterable[str], owner: str | None, command: 
     return UserError(f"--{path}: no such option{f' of {owner}' if owner else ''}; {meant}")
 
 
-def _check_files(data: Mapping[str, Any]) -> None:
+def _check_files(data: Any) -> None:
     """Refuse files that are not there, as their readers do."""
     for file in _named_files(data):
         path = Path(file).expanduser()
@@ -130,15 +132,15 @@ def _check_files(data: Mapping[str, Any]) -> None:
             raise UserError(f"{file}: no such file")
 
 
-def _named_files(data: Mapping[str, Any]) -> Iterator[str]:
+def _named_files(data: Any) -> Iterator[str]:
     for option in _FILES:
-        found = data.get(option)
+        found = value_at(data, (option,))
         for file in found if isinstance(found, list) else ():
             for prefix in _PREFIXES:
                 file = str(file).removeprefix(prefix)
             yield str(file)
-    if isinstance(data.get("file"), str):
-        yield str(Path(data["file"]).expanduser().absolute()) if not Path(data["file"]).exists() else data["file"]
+    if isinstance(file := value_at(data, ("file",)), str):
+        yield str(Path(file).expanduser().absolute()) if not Path(file).exists() else file
 
 
 def _check_loggers(given: Any) -> None:

@@ -31,6 +31,16 @@ class ResultsFile:
         """A dataset's fingerprint and what it was scored by."""
         return self.meta["data"][name]  # type: ignore[no-any-return]
 
+    def check_rows(self, path: Path, name: str, rows: int, *counts: str) -> None:
+        """Hold a file beside this one to as many rows as the dataset's counts say.
+
+        Raises:
+            UserError: it has more or fewer.
+        """
+        expected = sum(self.meta["counts"][name].get(count, 0) for count in counts)
+        if rows != expected:
+            raise UserError(f"{path}: {rows} {counts[0]}, where {self.path} counts {expected}; give the whole file")
+
 
 def read_results_file(path: str | Path) -> ResultsFile:
     """Read a results.json, given by its path or by the folder it stands in.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import inspect
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +29,11 @@ class Option:
     default: str
     """As the source has it; empty where it must be given."""
     help: str
+
+    @property
+    def takes_none(self) -> bool:
+        """As far as the source says; jsonargparse itself lets None pass for anything."""
+        return not self.type or bool(re.search(r"\b(None|Any|Optional)\b", self.type))
 
 
 @dataclass(frozen=True)

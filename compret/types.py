@@ -20,6 +20,11 @@ Kind = Literal["query", "document"]
 Row: TypeAlias = tuple[int, int]
 """(source, row of the source)."""
 
+def printable(text: str) -> str:
+    """A foreign text as a line: what would end it, steer a terminal or is half a letter is written as an escape."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
 _LONGEST_LINE = 2000
 """Characters of an error, in which the longest paths and lists of names have room."""
 
@@ -29,7 +34,7 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         """One line of moderate length, whatever the values have in it that a foreign file gives."""
-        said = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in super().__str__())
+        said = printable(super().__str__())
         return said if len(said) <= _LONGEST_LINE else f"{said[: _LONGEST_LINE // 2]} ... {said[-_LONGEST_LINE // 2 :]}"
 
 

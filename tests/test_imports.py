@@ -16,6 +16,7 @@ LOWEST = {"types", "files", "results_file"}
 ALLOWED = {
     "types": set(),
     "files": {"types"},
+    "plain_parser": {"types"},
     "results_file": {"types", "files"},
     "distributed": LOWEST,
     "nn": LOWEST | {"distributed"},
@@ -42,12 +43,12 @@ ALLOWED = {
     "cli": LOWEST
     | {"options", "config_files", "folders", "signals", "distributed", "nn", "data", "tasks", "callbacks"}
     | {"commands", "compat_cli", "mistakes", "own_files", "terminal"},
-    "report": LOWEST | {"metrics", "run_names"},
-    "perturb_command": LOWEST | {"perturb", "data", "evaluation"},
-    "recipes": LOWEST,
+    "report": LOWEST | {"plain_parser", "metrics", "run_names"},
+    "perturb_command": LOWEST | {"plain_parser", "perturb", "data", "evaluation"},
+    "recipes": LOWEST | {"plain_parser"},
     "run_names": LOWEST,
-    "init": LOWEST | {"own_files", "recipes"},
-    "doctor": LOWEST | {"data", "evaluation", "nn", "tables"},
+    "init": LOWEST | {"plain_parser", "own_files", "recipes"},
+    "doctor": LOWEST | {"plain_parser", "data", "evaluation", "nn", "tables"},
     "__main__": LOWEST
     | {"cli", "doctor", "help", "init", "perturb_command", "precheck", "recipes", "report", "signals"},
 }

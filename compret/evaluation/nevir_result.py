@@ -59,6 +59,7 @@ class NevIRResult:
             rows = [row.content for row in read_json_lines(path)]
             queries, documents = ([(row[side][0], row[side][1]) for row in rows] for side in ("queries", "documents"))
             scores_P22 = np.array([row["scores"] for row in rows], dtype=np.float64).reshape(-1, 2, 2)
+        stored.check_rows(path, name, len(rows), "pairs")
         about = stored.about(name)
         data = ContrastSet(name, queries, documents, about["fingerprint"])
         return cls(name, data, scores_P22, stored.meta["counts"][name], stored.timing[name], about["score"])

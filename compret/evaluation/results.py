@@ -101,14 +101,18 @@ class RetrievalResult:
         def ranking(values: Mapping[str, Any], file: str) -> tuple[RankingScores, Run]:
             with reading(f"{stored.path}: '{name}' lacks a metric"):
                 mean = {metric: values[metric] for metric in METRICS}
-            per_query = read_per_query(folder / "per_query" / f"{file}.jsonl")
+            path = folder / "per_query" / f"{file}.jsonl"
+            per_query = read_per_query(path)
+            stored.check_rows(path, name, len(per_query["ndcg@10"]), "queries")
             return RankingScores(mean, per_query, *size), read_run(folder / "runs" / f"{file}.trec")
 
+        qrels = read_qrels(folder / "qrels" / f"{file}.trec")
+        stored.check_rows(folder / "qrels" / f"{file}.trec", name, len(qrels), "queries", "dropped_queries")
         return cls(
             name,
             about["suite"],
             *ranking(values, file),
-            read_qrels(folder / "qrels" / f"{file}.trec"),
+            qrels,
             counts,
             stored.timing[name],
             about["fingerprint"],
@@ -158,7 +162,9 @@ class NearMissResult:
 
     @classmethod
     def read(cls, stored: ResultsFile, name: str) -> NearMissResult:
-        rows = list(read_json_lines(stored.path.parent / "scores" / f"{stem(name)}.jsonl"))
+        path = stored.path.parent / "scores" / f"{stem(name)}.jsonl"
+        rows = list(read_json_lines(path))
+        stored.check_rows(path, name, len(rows), "pairs")
         anchors, candidates, categories = (
             [row.text(key) for row in rows] for key in ("anchor", "candidate", "category")
         )

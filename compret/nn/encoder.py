@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from compret.files import first_line
 from compret.nn.backbone import MINILM, load_backbone, position_limit
 from compret.nn.dropout import use_fast_dropout
 from compret.nn.flops import Size, transformer_size
@@ -22,6 +24,8 @@ from compret.nn.tokenizer import TextTokenizer
 from compret.types import Encoded, TokenBatch, UserError
 
 log = logging.getLogger(__name__)
+
+_LARGEST_RANK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class LoRA:
     def __post_init__(self) -> None:
         if self.rank < 1:
             raise UserError(f"model.lora.rank {self.rank}: at least 1")
+        if self.rank > _LARGEST_RANK:
+            raise UserError(f"model.lora.rank {self.rank}: at most {_LARGEST_RANK:,}")
         if not 0 <= self.dropout < 1:
             raise UserError(f"model.lora.dropout {self.dropout}: a probability from 0 to below 1")
 
@@ -189,9 +195,11 @@ def _with_lora(model: Any, lora: LoRA) -> Any:
         from peft import LoraConfig, get_peft_model
     except ImportError as error:
         raise UserError("lora needs peft: pip install 'compret[lora]'") from error
-    return get_peft_model(
-        model, LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=lora.targets)
-    )
+    options = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=lora.targets)
+    try:
+        return get_peft_model(model, options)
+    except (ValueError, re.error) as error:  # a text is a regular expression to peft
+        raise UserError(f"model.lora.targets {lora.targets}: {first_line(error)}") from error
 
 
 def _merged(model: Any) -> Any:

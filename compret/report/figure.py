@@ -37,7 +37,7 @@ def draw(runs: Sequence[Run], path: Path) -> None:
         # on the side that the arrow does not come from
         left = point[0] < start[0]
         away, side = (-8, "right") if left else (8, "left")
-        axes.annotate(name, point, xytext=(away, 0), textcoords="offset points", ha=side, va="center")
+        axes.annotate(name, point, xytext=(away, 0), textcoords="offset points", ha=side, va="center", parse_math=False)
         if point != start:
             axes.annotate("", point, start, arrowprops={"arrowstyle": "->", "color": "0.6"})
     names = list(COLUMNS)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from compret.results_file import ResultsFile, read_results_file, stem
 from compret.run_names import find_results, run_name
+from compret.types import printable
 
 COLUMNS = {"retrieval nDCG@10": ("retrieval", "ndcg@10"), "near-miss AUROC": ("near_miss", "auroc")}
 _MODEL = ("backbone", "revision", "checkpoint", "verifier", "special_tokens")
@@ -53,7 +54,7 @@ def read_run(text: str) -> Run:
     name, _, given = text.rpartition("=")
     paths = [find_results(Path(part)) for part in given.split(",")]
     stored = [read_results_file(path) for path in paths]
-    name, notes = name or run_name(paths[0]), [*_other_models(stored)]
+    name, notes = printable(name or run_name(paths[0])), [*_other_models(stored)]
     columns = tuple(_column(stored, title, *place, notes) for title, place in COLUMNS.items())
     return Run(name, columns, tuple(f"{name}: {note}" for note in notes))
 

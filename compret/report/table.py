@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from compret.plain_parser import PlainParser
 from compret.report.compare import Column, differences, ndcg_interval
 from compret.report.runs import COLUMNS, Run, read_run
 from compret.types import UserError
@@ -16,10 +16,10 @@ _INTERVALS = "[low, high]: 95 % interval of the mean difference over queries, by
 
 def main(arguments: Sequence[str]) -> int:
     """Print a Markdown table of runs, each a results.json or its folder; several of one run are joined by commas."""
-    parser = argparse.ArgumentParser(prog="compret report", description=main.__doc__)
+    parser = PlainParser(prog="compret report", description=main.__doc__)
     parser.add_argument("runs", nargs="+", metavar="[NAME=]PATH[,PATH]")
     parser.add_argument("--figure", type=Path, help="also draw the runs into this .png, .svg or .pdf")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     runs = [read_run(text) for text in options.runs]
     encoding = sys.stdout.encoding or "utf-8"  # names may hold what it cannot write
     sys.stdout.write(table(runs).encode(encoding, "backslashreplace").decode(encoding))
@@ -40,7 +40,7 @@ def table(runs: Sequence[Run]) -> str:
     rows = [["", *(title for column in COLUMNS for title in (column, "difference"))]]
     for run in runs:
         cells = [text for place in range(len(COLUMNS)) for text in _cells(runs, run, place, notes)]
-        rows.append([run.name, *cells])
+        rows.append([run.name.replace("|", "\\|"), *cells])
     if any("[" in cell for row in rows for cell in row[1:]):
         notes.append(_INTERVALS)
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
