@@ -51,7 +51,9 @@ def is_embedded(source: Any) -> bool:
         return source.removeprefix("reworded:").removeprefix("perturb:").startswith(EMBEDDED)
     if not isinstance(source, Mapping):
         return False
-    files, validation_files, inner = (value_at(source, ("init_args", n)) for n in ("files", "validation_files", "source"))
+    files, validation_files, inner = (
+        value_at(source, ("init_args", n)) for n in ("files", "validation_files", "source")
+    )
     is_default = str(source.get("class_path")).endswith("NearMissPairs") and not files
     return is_default or any(map(is_embedded, [inner, *listed(files), *listed(validation_files)]))
 

@@ -20,6 +20,7 @@ Kind = Literal["query", "document"]
 Row: TypeAlias = tuple[int, int]
 """(source, row of the source)."""
 
+
 def printable(text: str) -> str:
     """A foreign text as a line: what would end it, steer a terminal or is half a letter is written as an escape."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

@@ -18,14 +18,87 @@ from tests.conftest import write_lines, write_pairs
 from tests.fuzz.cases import ODD, cases, check_run, mutated, one_of
 
 Run = Callable[..., tuple[int, str]]
-MODELS, DATA = ("DualEncoder", "SimilarityMapVerifier", "CrossEncoder"), ("Triplets", "NanoBEIR", "NearMissPairs", "NevIR")
+MODELS, DATA = (
+    ("DualEncoder", "SimilarityMapVerifier", "CrossEncoder"),
+    ("Triplets", "NanoBEIR", "NearMissPairs", "NevIR"),
+)
 ODD_WORDS = [
-    *("", " ", "null", "None", "true", "no", "0", "-1", "1e400", "nan", ".inf", "-.inf", "1_000", "0x10", "007", "[", "]", "{}"),
+    *(
+        "",
+        " ",
+        "null",
+        "None",
+        "true",
+        "no",
+        "0",
+        "-1",
+        "1e400",
+        "nan",
+        ".inf",
+        "-.inf",
+        "1_000",
+        "0x10",
+        "007",
+        "[",
+        "]",
+        "{}",
+    ),
     *("[]", "[[]]", "[a", "{a: b}", "a: b", "- a", "!!python/object/apply:os.system ['touch canary']", "&a [*a]", "*a"),
-    *("os.system", "subprocess.Popen", "torch.load", "builtins.open", "compret.cli.run", "compret", ".", "..", "/", "~x"),
-    *("x" * 300, "x" * 5000, "a/b", "a\nb", "日本", "\ud800", "a\0b", "%s", "$HOME", "`touch canary`", "-x", "--", "---"),
-    *("1,2", "[1,2]", "1.5", "cls", "mean", "last", "best", "hpc", "cpu", "gpu", "ddp", "fsdp", "16-mixed", "bf16", "auto"),
-    *("pydoc:", "pydoc:x", "reworded:", "reworded:rows.jsonl", "perturb:rows.jsonl", "://", "hf://x/y", "http://x", "a/b@c:d"),
+    *(
+        "os.system",
+        "subprocess.Popen",
+        "torch.load",
+        "builtins.open",
+        "compret.cli.run",
+        "compret",
+        ".",
+        "..",
+        "/",
+        "~x",
+    ),
+    *(
+        "x" * 300,
+        "x" * 5000,
+        "a/b",
+        "a\nb",
+        "日本",
+        "\ud800",
+        "a\0b",
+        "%s",
+        "$HOME",
+        "`touch canary`",
+        "-x",
+        "--",
+        "---",
+    ),
+    *(
+        "1,2",
+        "[1,2]",
+        "1.5",
+        "cls",
+        "mean",
+        "last",
+        "best",
+        "hpc",
+        "cpu",
+        "gpu",
+        "ddp",
+        "fsdp",
+        "16-mixed",
+        "bf16",
+        "auto",
+    ),
+    *(
+        "pydoc:",
+        "pydoc:x",
+        "reworded:",
+        "reworded:rows.jsonl",
+        "perturb:rows.jsonl",
+        "://",
+        "hf://x/y",
+        "http://x",
+        "a/b@c:d",
+    ),
     '{"class_path": "subprocess.Popen", "init_args": {"args": ["touch", "canary"]}}',
 ]
 UNBOUNDED = ("max_time", "num_nodes", "devices", "profiler", "barebones", "detect_anomaly", "workers", "passes")
@@ -51,7 +124,11 @@ def named(owner: Signature, prefix: str) -> Iterator[str]:
 
 def options_of(command: str) -> list[str]:
     """Every option that a command has for the shipped models and data."""
-    owners = [(TRAINER, "trainer"), *((name, "model") for name in MODELS), *((name, "data") for name in (*DATA, "Texts"))]
+    owners = [
+        (TRAINER, "trainer"),
+        *((name, "model") for name in MODELS),
+        *((name, "data") for name in (*DATA, "Texts")),
+    ]
     found = [name for path, prefix in owners if (owner := signature(path)) for name in named(owner, prefix)]
     return sorted({*found, *COMMANDS[command].options, "model", "data", "trainer", "config", "c", "no_such_option"})
 
@@ -143,7 +220,18 @@ def test_small_commands_take_any_words(here: Path, compret: Run, seed: int) -> N
     rng = np.random.default_rng(seed)
     command = one_of(["ls", "cp", "init", "doctor", "perturb", "report"], rng)
     known = [*sorted(recipes()), "rows.jsonl", "pairs.jsonl", "beir", "texts.txt"]
-    flags = ["--force", "--output", "--out", "--help", "-h", "--seconds=0", "--seconds=-1", "--column", "--limit", "--seed"]
+    flags = [
+        "--force",
+        "--output",
+        "--out",
+        "--help",
+        "-h",
+        "--seconds=0",
+        "--seconds=-1",
+        "--column",
+        "--limit",
+        "--seed",
+    ]
     words = [one_of([*known, *ODD_WORDS, *flags], rng) for _ in range(int(rng.integers(4)))]
     first = {"init": ["encoder_structneg.yaml"], "doctor": ["--seconds", "0"], "perturb": ["rows.jsonl"]}
     check(here, command, *compret(command, *first.get(command, []), *words))

@@ -13,7 +13,7 @@ import pytest
 
 from compret.evaluation.nevir_result import NevIRResult
 from compret.evaluation.results import NearMissResult, RecallStage, Results, RetrievalResult
-from compret.metrics.nearmiss import near_miss_metrics
+from compret.metrics.near_miss import near_miss_metrics
 from compret.metrics.ranking import ranking_scores
 from compret.types import ContrastSet, NearMissSet, UserError
 from tests.fuzz.cases import break_bytes, break_file, cases, check_line, check_run, mutated, one_of
@@ -25,7 +25,9 @@ def some_results() -> Results:
     """Of each kind one set, with ids and texts that are legal and odd."""
     rng = np.random.default_rng(0)
     documents = [f"d{i} a%b\u2028" for i in range(12)]
-    run = {f"q {i}": [(d, float(s)) for d, s in zip(documents, -np.sort(rng.random(12)), strict=True)] for i in range(5)}
+    run = {
+        f"q {i}": [(d, float(s)) for d, s in zip(documents, -np.sort(rng.random(12)), strict=True)] for i in range(5)
+    }
     qrels = {f"q {i}": {documents[(i * 5) % 12]: 1, documents[i]: 0} for i in range(5)}
     scores = ranking_scores(run, qrels)
     counts, seconds = {"documents": 12}, {"encode": 0.5}
@@ -107,9 +109,43 @@ def test_files_beside_results_are_whole_or_refused(written: Path, compret: Run, 
 
 
 WORDS: list[Any] = [
-    *("", "=", ",", "a=", "=run", "run,", ",run", "a=b=run", "run=run", "run/results.json", "run/runs", "none", "../run"),
-    *("/dev/null", "/dev/zero", "/dev/stdin", "x" * 300, "x" * 5000, "a\nb=run", "\ud800=run", "日本=run", "|=run", "-"),
-    *("run\0", "--figure", "--figure=", "--figure=run", "--figure=a.xyz", "--figure=a.png", "--figure=none/a.png", "-h"),
+    *(
+        "",
+        "=",
+        ",",
+        "a=",
+        "=run",
+        "run,",
+        ",run",
+        "a=b=run",
+        "run=run",
+        "run/results.json",
+        "run/runs",
+        "none",
+        "../run",
+    ),
+    *(
+        "/dev/null",
+        "/dev/zero",
+        "/dev/stdin",
+        "x" * 300,
+        "x" * 5000,
+        "a\nb=run",
+        "\ud800=run",
+        "日本=run",
+        "|=run",
+        "-",
+    ),
+    *(
+        "run\0",
+        "--figure",
+        "--figure=",
+        "--figure=run",
+        "--figure=a.xyz",
+        "--figure=a.png",
+        "--figure=none/a.png",
+        "-h",
+    ),
     *("--figure=/dev/full", "--no", "*", "~", "~nobody/run", "$(touch canary)=run", "$x$=run", "a_{b=run"),
 ]
 
