@@ -20,24 +20,24 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-import compret.data
 import compret.tasks  # noqa: F401  classes are found by name among those that are loaded
 from compret.callbacks.calibrate import Calibrate
-from compret.callbacks.last_checkpoint import LastCheckpoint, WholeFiles
 from compret.callbacks.export import Export
 from compret.callbacks.finite import FiniteLoss
+from compret.callbacks.last_checkpoint import LastCheckpoint, WholeFiles
 from compret.callbacks.monitors import Throughput
 from compret.callbacks.requeue import Requeue, begun_before, mark
 from compret.callbacks.resume import Resume
 from compret.callbacks.terminate import Terminate
 from compret.config_files import FindConfig, GivenFirst
+from compret.data import NanoBEIR, NearMissPairs, NevIR, Suites, Texts, Triplets  # noqa: F401  found by name
 from compret.distributed import check_cores, check_launch, disconnect, launch, slurm_job
 from compret.folders import RunFolders, check_name, meant_checkpoint, next_version
 from compret.nn.bf16 import tell_of_slow_bf16
 from compret.options import OneLineParser, check_numbers
 from compret.signals import LAUNCHER
+from compret.tasks.base import SuiteRunner
 from compret.tasks.checkpoint import READ_SHARDS, is_export, stored_model
-from compret.tasks.suites import SuiteRunner
 from compret.types import UserError
 
 DEFAULT_DATA = {

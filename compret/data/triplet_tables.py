@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 COLUMNS = ("anchor", "positive", "negative", "category")
 _ALIASES = {"anchor": ("anchor", "query", "question"), "positive": ("positive", "answer", "passage")}
-_CODE = ("arrow.py", "fields.py", "records.py", "sources.py", "tables.py")
+_CODE = ("arrow.py", "fields.py", "records.py", "sources.py", "triplet_tables.py")
 
 
 def load_triplets(source: str) -> Dataset:

@@ -13,11 +13,11 @@ from torch import nn
 
 from compret.nn.backbone import MINILM, load_backbone, position_limit
 from compret.nn.dropout import use_fast_dropout
-from compret.nn.settings_files import EncoderSettings, write_settings
 from compret.nn.flops import Size, transformer_size
 from compret.nn.linear import use_onednn
 from compret.nn.pooling import Dense, Pooling, pool
 from compret.nn.pretrained import load_dense, load_transformer
+from compret.nn.settings_files import EncoderSettings, write_settings
 from compret.nn.tokenizer import TextTokenizer
 from compret.types import Encoded, TokenBatch, UserError
 
@@ -158,7 +158,7 @@ class TextEncoder(nn.Module):
             width=self.width,
             pooling=self.pooling,
             max_length=self.max_length,
-            prompts=self.tokenizer.prompts,
+            prompts={str(kind): prompt for kind, prompt in self.tokenizer.prompts.items()},
             dense_layers=self.dense_layers,
             normalize=self.normalize,
             similarity=self.similarity,

@@ -15,9 +15,9 @@ from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
 from compret.nn.encoder import LoRA, TextEncoder
 from compret.nn.pooling import Pooling
+from compret.tasks.base import SuiteRunner
 from compret.tasks.optimizer import AdamW, configure
-from compret.tasks.suites import SuiteRunner
-from compret.types import EvaluationSet, TripletBatch
+from compret.types import TripletBatch
 
 
 class DualEncoder(SuiteRunner):
@@ -86,18 +86,11 @@ class DualEncoder(SuiteRunner):
         return configure([(self.encoder, self.optimizer)], int(self.trainer.estimated_stepping_batches))
 
     def training_step(self, batch: TripletBatch, batch_idx: int) -> Tensor:
-        loss = self.contrast(batch)
+        loss = self.batch_loss(batch)
         self.log("train_loss", loss.detach(), prog_bar=True, batch_size=len(batch))
         return loss
 
-    def validation_step(self, batch: TripletBatch | EvaluationSet, batch_idx: int, dataloader_idx: int = 0) -> None:
-        if isinstance(batch, TripletBatch):
-            loss = self.contrast(batch)
-            self.log("val_loss", loss, batch_size=len(batch), sync_dist=True, add_dataloader_idx=False, prog_bar=True)
-        else:
-            self.bench.run(batch)
-
-    def contrast(self, batch: TripletBatch) -> Tensor:
+    def batch_loss(self, batch: TripletBatch) -> Tensor:
         """The loss of this rank's anchors against the candidates of all ranks."""
         passes = in_chunks(batch.passes, self.chunk_size)
         passes = with_idle(passes, calls_owed(self.encoder, len(passes)))

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from lightning.pytorch import Callback, Trainer
 
-from compret.callbacks.last_checkpoint import LastCheckpoint
 from compret.callbacks.finite import FiniteLoss
+from compret.callbacks.last_checkpoint import LastCheckpoint
 from compret.callbacks.monitors import Throughput
 from compret.data import NearMissPairs, Triplets
 from compret.tasks import DualEncoder

@@ -11,7 +11,7 @@ from compret.distributed import rank
 from compret.tasks import DualEncoder
 from compret.types import TripletBatch
 
-contrast = DualEncoder.contrast
+contrast = DualEncoder.batch_loss
 
 
 def spoilt(task: DualEncoder, batch: TripletBatch) -> Tensor:
@@ -20,5 +20,5 @@ def spoilt(task: DualEncoder, batch: TripletBatch) -> Tensor:
 
 
 if __name__ == "__main__":
-    DualEncoder.contrast = spoilt  # type: ignore[method-assign]
+    DualEncoder.batch_loss = spoilt  # type: ignore[method-assign]
     sys.exit(main())

@@ -46,7 +46,7 @@ def gradients(name: str, rank: int, ranks: int, folder: Path, chunk_size: int | 
         row["negative"] = None
     mine = rows[rank * len(rows) // ranks : (rank + 1) * len(rows) // ranks]
     batch = Collate(task.encoder.tokenizer, passes=2)(mine)
-    loss = task.contrast(batch) if isinstance(task, DualEncoder) else sum(task.losses(batch))
+    loss = task.batch_loss(batch) if isinstance(task, DualEncoder) else sum(task.losses(batch))
     loss.backward()
     found = {n: p.grad.clone() for n, p in task.named_parameters() if p.grad is not None}
     for gradient in found.values():

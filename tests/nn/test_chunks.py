@@ -50,7 +50,7 @@ def in_double_precision(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def gradients(model: Task, batch: TripletBatch) -> tuple[Tensor, dict[str, Tensor]]:
     torch.manual_seed(1)
-    loss = model.contrast(batch) if isinstance(model, DualEncoder) else sum(model.losses(batch))
+    loss = model.batch_loss(batch) if isinstance(model, DualEncoder) else sum(model.losses(batch))
     loss.backward()
     return loss.detach(), {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
 

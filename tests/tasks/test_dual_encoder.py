@@ -32,12 +32,12 @@ def test_the_loss_is_that_of_texts_encoded_one_by_one(tiny: Path, rows: list[dic
 
     candidates = torch.cat([vector(row[role]) for role in ("positive", "negative") for row in rows])
     scores = torch.cat([vector(row["anchor"]) for row in rows]) @ candidates.T / 0.1
-    torch.testing.assert_close(task.contrast(batch), F.cross_entropy(scores, torch.arange(8)), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(task.batch_loss(batch), F.cross_entropy(scores, torch.arange(8)), rtol=1e-5, atol=1e-6)
 
 
 def test_the_number_of_passes_changes_nothing(tiny: Path, rows: list[dict[str, str]]) -> None:
     task = DualEncoder(str(tiny)).eval()
-    losses = [task.contrast(Collate(task.encoder.tokenizer, passes)(rows)) for passes in (1, 2, 8)]
+    losses = [task.batch_loss(Collate(task.encoder.tokenizer, passes)(rows)) for passes in (1, 2, 8)]
     torch.testing.assert_close(losses[1:], losses[:1] * 2, rtol=1e-5, atol=1e-6)
 
 
@@ -45,13 +45,13 @@ def test_training_has_dropout_unless_it_is_turned_off(tiny: Path, rows: list[dic
     for probability, same in ((None, False), (0.0, True)):
         task = DualEncoder(str(tiny), dropout=probability)
         batch = Collate(task.encoder.tokenizer)(rows)
-        first, second = task.contrast(batch), task.contrast(batch)
+        first, second = task.batch_loss(batch), task.batch_loss(batch)
         assert torch.equal(first, second) == same
 
 
 def test_no_gradient_is_missing(tiny: Path, rows: list[dict[str, str]]) -> None:
     task = DualEncoder(str(tiny))
-    task.contrast(Collate(task.encoder.tokenizer)(rows)).backward()
+    task.batch_loss(Collate(task.encoder.tokenizer)(rows)).backward()
     assert not [name for name, p in task.named_parameters() if p.requires_grad and p.grad is None]
 
 
