@@ -21,6 +21,8 @@ COMMANDS = {
     "report": "print a table of results.json files",
     "ls": "list the shipped configs",
     "cp": "copy a shipped config, to change it",
+    "init": "write a config with your files filled in",
+    "doctor": "say what this machine gives a run, how fast it is, and what would help",
 }
 
 
@@ -60,6 +62,22 @@ def _command(arguments: list[str]) -> int:
             from compret import recipes
 
             return int(getattr(recipes, command)(arguments[1:]))
+        if command == "init":
+            from compret.init import init
+
+            return init(arguments[1:])
+        if command == "doctor":
+            from compret.doctor import doctor
+
+            ending.how = "unwind"
+            return doctor(arguments[1:])
+        from compret.help import is_asked, show
+
+        if is_asked(arguments):
+            return show(arguments)
+        from compret.precheck import precheck
+
+        precheck(arguments)
         os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
         run = _runner()
         ending.how = "unwind"

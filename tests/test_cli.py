@@ -80,7 +80,7 @@ def test_options_override_the_config(compret: Run) -> None:
     parsed = yaml.safe_load(said)
     assert code == 0
     assert parsed["data"]["init_args"]["weights"] == [0.7, 0.3]
-    assert parsed["model"]["init_args"]["loss"]["temperature"] == 0.5
+    assert parsed["model"]["init_args"]["loss"]["init_args"]["temperature"] == 0.5
     assert parsed["model"]["init_args"]["lora"]["rank"] == 4
 
 
@@ -93,7 +93,7 @@ def test_fit_test_predict_and_report_from_one_folder(
     assert compret("fit", "--config", "encoder_baseline.yaml", "--config", "val.yaml", *options)[0] == 0
     run = tmp_path / "checkpoints" / "encoder_baseline" / "version_0"
     assert {p.name for p in run.iterdir()} == {"last.ckpt", "best.ckpt", "export"}
-    assert "InfoNCE(temperature=0.1" in (run / "export" / "README.md").read_text()
+    assert "Contrast(temperature=0.1" in (run / "export" / "README.md").read_text()
     assert (tmp_path / "logs" / "encoder_baseline" / "version_0" / "config.yaml").is_file()
 
     where = ["--data.source", beir, "--data.datasets", "[zoo,park]", "--ckpt_path", run / "last.ckpt"]
@@ -200,7 +200,7 @@ def bad_inputs(tmp: Path, tiny: Path, beir: Path) -> dict[str, tuple[list[object
         "model as checkpoint": ([*fit, "--ckpt_path", tiny], "an export, and training cannot go on from it; give last"),
         "no text file": (["predict", *on_tiny(tiny)], "--data.file: must be given"),
         "weights": (
-            [*fit, "--data.weights", "[1,2]", "--data.files", "[a.jsonl]"],
+            [*fit, "--data.weights", "[1,2]", "--data.files", "[column.jsonl]"],
             "data.weights: 2 weights for 1 files",
         ),
         "no option": ([*fit, "--modl.x", 3], "--modl.x: no such option; compret fit --help lists them"),
@@ -294,7 +294,7 @@ def test_a_number_out_of_range_is_told_in_one_line(
     assert not (tmp_path / "checkpoints").exists()
 
 
-@pytest.mark.parametrize("loss", ["Contrast", "Pairwise", "Binary"])
+@pytest.mark.parametrize("loss", ["Contrast", "RankNet", "Binary"])
 def test_no_loss_divides_by_nothing(compret: Run, tiny: Path, triplets: Path, loss: str) -> None:
     options = fit_options(tiny, triplets, 1, "--model.loss", loss, "--model.loss.temperature", 0)
     code, said = compret("fit", *VERIFIER, *options)

@@ -48,7 +48,7 @@ def test_what_is_no_config_is_refused_at_once(compret: Run, tmp_path: Path, name
 
 def test_a_name_that_the_system_refuses_is_told_in_one_line(compret: Run) -> None:
     code, said = compret("fit", "--config", "x" * 5000)
-    assert (code, "refused (File name too long)" in said, "Traceback" in said) == (2, True, False)
+    assert (code, "cannot be read (File name too long)" in said, "Traceback" in said) == (2, True, False)
 
 
 def test_aliases_and_merges_are_read(tmp_path: Path) -> None:

@@ -51,7 +51,6 @@ class Export(Callback):
             if isinstance(error, OSError) or "(os error " in str(error):
                 raise UserError(f"{self.folder}: the export cannot be written ({error}); {_AGAIN}") from error
             raise
-        log.info("export: %s", self.folder)
 
 
 def _write(folder: Path, trainer: Trainer, module: Any) -> None:

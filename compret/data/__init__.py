@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from compret.data.held_out import HeldOut as HeldOut
     from compret.data.nano_beir import NanoBEIR as NanoBEIR
     from compret.data.near_miss import NearMissPairs as NearMissPairs
     from compret.data.nevir import NevIR as NevIR
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from compret.data.triplets import Triplets as Triplets
 
 _MODULES = {
+    "HeldOut": "held_out",
     "NanoBEIR": "nano_beir",
     "NearMissPairs": "near_miss",
     "NevIR": "nevir",

@@ -91,11 +91,21 @@ def _made_once(cache: Path, stdlib: Path, packages: tuple[Path, ...], versions: 
     return cached(Roots(stdlib, packages, dict(versions)), cache)
 
 
+def is_made() -> bool:
+    """Whether the cache holds what `pydoc` would give."""
+    return (_folder(installed(), cache_folder()) / "fingerprint.json").is_file()
+
+
+def _folder(roots: Roots, cache: Path) -> Path:
+    return cache / "pydoc" / _digest([rules(), platform.python_version(), *roots.versions.items()])[:16]
+
+
 def cached(roots: Roots, cache: Path) -> PyDoc:
     """The data of some roots from a cache folder, made and moved there in one step if it is not there yet."""
-    folder = cache / "pydoc" / _digest([rules(), platform.python_version(), *roots.versions.items()])[:16]
+    folder = _folder(roots, cache)
     if (folder / "fingerprint.json").is_file():
         return _opened(folder)
+    log.info("making the embedded data of the installed packages, once, in a minute or two: %s", folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from compret.data.collate import Collate, text_key
+from compret.data.held_out import HeldOut
 from compret.data.leakage import Leakage, leaked, near_miss_keys
 from compret.data.sampling import MixedBatchSampler, Place
 from compret.data.triplet_tables import load_triplets
@@ -116,6 +117,9 @@ class Triplets(LightningDataModule):
         splits = [source.split(self.holdout, self.seed) for source in self.sources]
         self._train = [train for train, _ in splits]
         self._held_out = [held_out for _, held_out in splits]
+        for suite in self.validation:
+            if isinstance(suite, HeldOut):
+                suite.take(self.sources, self._held_out, self.seed)
         for source, (train, held_out) in zip(self.sources, splits, strict=True):
             log.info("%s: %d rows to train on, %d held out", source.name, len(train), len(held_out))
             if source.dropped:

@@ -29,8 +29,8 @@ def near_miss_metrics(
 ) -> dict[str, Any]:
     """All metrics of one set, and of each category under "categories".
 
-    A category's row sets the near-misses of that category against all paraphrases of the set, whichever category these
-    stand in. Categories without a near-miss, such as `paraphrase`, have no row.
+    A category's row sets the near-misses of that category against its own paraphrases; where it has none, as in sets
+    that keep all of them in a category of their own, against all of the set. One without a near-miss has no row.
 
     Args:
         scores: `(P,)`, higher for closer in meaning; any finite numbers.
@@ -63,10 +63,16 @@ def near_miss_metrics(
         "paraphrase_mean": _mean(positives),
         "paraphrase_std": _std(positives),
         "categories": {
-            name: {"negatives": negatives[name], **row((labels_P == 1) | (category_P == name))}
+            name: {"negatives": negatives[name], **row(_rows_of(category_P == name, labels_P))}
             for name in sorted(negatives)
         },
     }
+
+
+def _rows_of(in_category_P: NDArray[np.bool_], labels_P: Labels) -> NDArray[np.bool_]:
+    """A category's near-misses and the paraphrases that they are set against."""
+    own = bool((in_category_P & (labels_P == 1)).any())
+    return in_category_P if own else in_category_P | (labels_P == 1)
 
 
 def _row(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from compret.files import Settings
 from compret.results_file import ResultsFile, read_results_file, stem
+from compret.run_names import find_results, run_name
 from compret.types import UserError
 
 _MODEL = ("backbone", "revision", "checkpoint", "verifier", "special_tokens")
@@ -45,15 +46,17 @@ class Run:
 
 
 def read_run(text: str) -> Run:
-    """Read one run's numbers from `NAME=PATH,PATH`; the name is the folder's if none is given.
+    """Read one run's numbers from `NAME=PATH,PATH`; if no name is given, it is the run's own.
+
+    A path is a results.json, its folder, or logs/NAME for the newest version there.
 
     Raises:
         UserError: no results.json there, or it is not one of compret's.
     """
     name, _, given = text.rpartition("=")
-    paths = [Path(part) for part in given.split(",")]
+    paths = [find_results(Path(part)) for part in given.split(",")]
     stored = [read_results_file(path) for path in paths]
-    name, notes = name or paths[0].name, [*_other_models(stored)]
+    name, notes = name or run_name(paths[0]), [*_other_models(stored)]
     columns: dict[str, dict[str, Measured]] = {}
     for results in stored:
         for column in _columns(results):

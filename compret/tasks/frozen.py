@@ -41,8 +41,8 @@ class StateCache:
 
     def states(self, encoder: TextEncoder, batch: TripletBatch, special_tokens: bool) -> TokenStates:
         """States of all texts of a batch: anchors, positives, negatives; the encoder sees only the unknown ones."""
-        keys = torch.cat([batch.anchor_keys_B, batch.positive_keys_B, batch.negative_keys_C]).tolist()
-        wanted = [(key, place < len(batch)) for place, key in enumerate(keys)]
+        keys = torch.cat([batch.anchor_keys_B, batch.positive_keys_P, batch.negative_keys_C]).tolist()
+        wanted = list(zip(keys, batch.queries, strict=True))
         fresh = self._encode(encoder, batch, wanted, special_tokens)
         parts = [fresh[key] if key in fresh else self._read(key) for key in wanted]
         states = torch.cat([part[:-1] for part in parts]).float().to(encoder.device)

@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from itertools import chain
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from compret.distributed import (
-    calls_owed,
-    first_row,
-    gather_objects,
-    gather_rows,
-    is_sharded,
-    mean_rows,
-    row_counts,
-    world_size,
-)
+from compret.distributed import calls_owed, is_sharded
 from compret.evaluation.approximate import Search
 from compret.evaluation.bench import Bench
 from compret.evaluation.guard_files import stored_calibration
 from compret.evaluation.near_miss import NearMissSet
 from compret.evaluation.verifier_scorer import Recall, VerifierScorer
 from compret.files import Settings
-from compret.losses import Contrast, PairLoss, own_texts
+from compret.losses import Contrast, Loss
 from compret.metrics.calibration import Calibration
 from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
 from compret.nn.encoder import LoRA, TextEncoder
-from compret.nn.pair_scoring import BUDGET, TokenStates, joined, score_all, score_pairs, token_states
+from compret.nn.map_scores import MapScores
+from compret.nn.pair_scoring import BUDGET, TokenStates, joined, token_states
 from compret.nn.pooling import Pooling
 from compret.nn.verifiers import PooledCosine, Verifier
 from compret.nn.verifiers.description import describe
 from compret.tasks.base import CHECKPOINT_KEY, SuiteRunner
+from compret.tasks.batch_scores import pair_scores
 from compret.tasks.frozen import StateCache
 from compret.tasks.limits import check_least, check_share
 from compret.tasks.optimizer import AdamW, configure
@@ -61,7 +52,7 @@ class SimilarityMapVerifier(SuiteRunner):
         lora: train low-rank adapters in place of the encoder's weights.
         freeze: prefixes of the encoder's parameter names that are not trained.
         special_tokens: keep [CLS], [SEP] and the like in the maps (the paper does).
-        loss: of the scores of a batch's pairs; Contrast if not given.
+        loss: of the scores of a batch's pairs.
         optimizer: of the encoder; its gradient is clipped on its own.
         verifier_optimizer: of the verifier; its gradient is clipped on its own.
         recall: folder or hub id of an encoder that recalls in place of the verifier's own, which training changes.
@@ -89,7 +80,7 @@ class SimilarityMapVerifier(SuiteRunner):
         lora: LoRA | None = None,
         freeze: list[str] | None = None,
         special_tokens: bool = True,
-        loss: PairLoss | None = None,
+        loss: Loss = Contrast(),
         optimizer: AdamW = AdamW(),
         verifier_optimizer: AdamW = AdamW(lr=1e-3),
         recall: str | None = None,
@@ -142,7 +133,7 @@ class SimilarityMapVerifier(SuiteRunner):
         if frozen:
             self.encoder.requires_grad_(False)
         self.frozen, self.special_tokens = frozen, special_tokens
-        self.loss, self.budget = loss or Contrast(), budget
+        self.loss, self.budget = loss, budget
         self.chunk_size, self.search = checked_size(chunk_size), search
         self.optimizer, self.verifier_optimizer = optimizer, verifier_optimizer
         self.false_accept_rate = false_accept_rate
@@ -221,50 +212,7 @@ class SimilarityMapVerifier(SuiteRunner):
 
     def scores(self, batch: TripletBatch, states: TokenStates) -> PairScores:
         """What the loss needs, given the states of all anchors, positives and negatives."""
-        b, c = len(batch), len(batch.negative_anchors)
-        anchors, positives, negatives = (states[range(s, e)] for s, e in ((0, b), (b, 2 * b), (2 * b, 2 * b + c)))
-        keys_C = torch.cat([gather_rows(batch.positive_keys_B), gather_rows(batch.negative_keys_C)])
-        own = [(a, row) for row, a in enumerate(batch.negative_anchors)] if self.loss.needs != "all" else []
-        columns_BC, rows_B = self._columns(anchors.pooled_BD, len(keys_C))
-        every_BC = self._every(anchors, positives, negatives, columns_BC)
-        if every_BC is None:
-            positives_B = score_pairs(self.verifier, anchors, positives, budget=self.budget)
-        else:
-            positives_B = every_BC.gather(1, rows_B.unsqueeze(1)).squeeze(1)
-        return PairScores(
-            positives_B=positives_B,
-            negatives_C=score_pairs(self.verifier, anchors, negatives, own, budget=self.budget),
-            anchors_C=torch.tensor(batch.negative_anchors, dtype=torch.long, device=rows_B.device),
-            every_BC=every_BC,
-            rows_B=rows_B,
-            duplicates_BC=own_texts(batch.anchor_keys_B, batch.positive_keys_B, keys_C[columns_BC]),
-            negatives_a_rank=mean_rows(batch.negative_keys_C),
-        )
-
-    def _columns(self, anchors_BD: Tensor, candidates: int) -> tuple[Tensor, Tensor]:
-        """Each anchor's candidates among those of all ranks, `(B, C)`, and where its positive stands in its row."""
-        device = anchors_BD.device
-        rows_B = first_row(anchors_BD) + torch.arange(len(anchors_BD), device=device)
-        if self.loss.others is None:
-            return torch.arange(candidates, device=device).expand(len(rows_B), -1), rows_B
-        if self.loss.needs == "positives":
-            candidates = sum(row_counts(anchors_BD))
-        steps_C = torch.arange(min(self.loss.others + 1, candidates), device=device)
-        return (rows_B.unsqueeze(1) + steps_C) % candidates, torch.zeros_like(rows_B)
-
-    def _every(
-        self, anchors: TokenStates, positives: TokenStates, negatives: TokenStates, columns_BC: Tensor
-    ) -> Tensor | None:
-        """Each anchor with its candidates of all ranks, if the loss wants that."""
-        if self.loss.needs == "own":
-            return None
-        roles = [positives, negatives] if self.loss.needs == "all" else [positives]
-        candidates = joined([_gathered(states) for states in roles if world_size() > 1 or len(states)])
-        if self.loss.others is None:
-            return score_all(self.verifier, anchors, candidates, self.budget)
-        pairs = [(row, column) for row, columns in enumerate(columns_BC.tolist()) for column in columns]
-        scores_P = score_pairs(self.verifier, anchors, candidates, pairs, budget=self.budget)
-        return scores_P.view(columns_BC.shape)
+        return pair_scores(batch, self.loss.needs, MapScores(self.verifier, states, self.budget))
 
     def _spans(self, tokens: TokenBatch) -> list[tuple[int, int]]:
         if self.special_tokens:
@@ -309,11 +257,3 @@ class SimilarityMapVerifier(SuiteRunner):
             "recall_weight": weight,
             "recall": self.recall.encoder.revision if weight and self.recall.encoder else None,
         }
-
-
-def _gathered(states: TokenStates) -> TokenStates:
-    """The states of all ranks, with gradients."""
-    if world_size() == 1:
-        return states
-    lengths: Sequence[tuple[int, ...]] = gather_objects(states.lengths)
-    return TokenStates(gather_rows(states.unit_TD), tuple(chain(*lengths)), gather_rows(states.pooled_BD))

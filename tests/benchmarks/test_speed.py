@@ -167,7 +167,7 @@ def steps_of_compret(
     from lightning.pytorch import Callback, Trainer
 
     from compret.data import Triplets
-    from compret.losses import InfoNCE
+    from compret.losses import Contrast
     from compret.tasks import DualEncoder
 
     ticks: list[float] = []
@@ -194,7 +194,7 @@ def steps_of_compret(
         callbacks=[Clock()],
         **quiet,
     ).fit(
-        DualEncoder(max_length=TOKENS, loss=InfoNCE(temperature=0.1), chunk_size=chunk_size),
+        DualEncoder(max_length=TOKENS, loss=Contrast(temperature=0.1), chunk_size=chunk_size),
         datamodule=Triplets([str(file)], batch_size=batch, holdout=0.0),
     )
     return float(np.median(np.diff(ticks[warm - 1 :])))

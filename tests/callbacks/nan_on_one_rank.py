@@ -11,11 +11,11 @@ from compret.distributed import rank
 from compret.tasks import DualEncoder
 from compret.types import TripletBatch
 
-contrast = DualEncoder.batch_loss
+batch_loss = DualEncoder.batch_loss
 
 
 def spoilt(task: DualEncoder, batch: TripletBatch) -> Tensor:
-    loss = contrast(task, batch)
+    loss = batch_loss(task, batch)
     return loss * float("nan") if rank() == 1 and task.trainer.global_step == 2 else loss
 
 

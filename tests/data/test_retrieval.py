@@ -273,7 +273,7 @@ def test_a_repository_that_changed_or_has_the_name_of_another_is_read_anew(tmp_p
 
 
 # bug: int() cuts a float of Parquet or JSON, while the same score in a TSV is refused
-@pytest.mark.parametrize("score", [0.5, 1.7])
+@pytest.mark.parametrize("score", [0.5, 1.7, 1e300])
 def test_a_score_that_is_not_whole_is_refused_in_every_format(tmp_path: Path, score: float) -> None:
     judged = [{**row, "score": score} for row in QRELS]
     configs = {"corpus": CORPUS, "queries": QUERIES, "qrels": judged}
@@ -313,6 +313,7 @@ def test_blanks_around_the_names_of_columns_change_no_grade(tmp_path: Path) -> N
         ({"corpus": [*CORPUS, {"_id": "", "text": "a"}]}, "corpus.jsonl: line 13, column '_id' is empty"),
         ({"corpus": [*CORPUS, {"_id": " ", "text": "a"}]}, "corpus.jsonl: line 13, column '_id' is empty"),
         ({"corpus": [*CORPUS, {"_id": 1.5, "text": "a"}]}, "line 13: column '_id' holds a number, not text"),
+        ({"corpus": [*CORPUS, {"_id": True, "text": "a"}]}, "line 13: column '_id' holds a truth value, not text"),
         ({"corpus": [*CORPUS, {"_id": ["d"], "text": "a"}]}, "line 13: column '_id' holds a list, not text"),
         ({"corpus": [*CORPUS, {"_id": "d99", "text": ["a"]}]}, "line 13: column 'text' holds a list, not text"),
         ({"corpus": [*CORPUS, {"_id": "d99", "text": "a", "title": {}}]}, "column 'title' holds an object, not text"),
@@ -335,6 +336,17 @@ def test_whole_numbers_are_ids(tmp_path: Path) -> None:
     corpus = [{"_id": i, "text": f"text {i}"} for i in range(3)]
     (found,) = load(directory(tmp_path / "x", corpus, QUERIES, [{"query-id": "q0", "corpus-id": "2"}]).parent)
     assert list(found.document_ids) == ["0", "1", "2"]
+
+
+# bug: such a number reached the user as a traceback
+def test_a_grade_of_many_digits_is_refused(tmp_path: Path) -> None:
+    parts = {("corpus", "train"): CORPUS, ("queries", "train"): QUERIES}
+    repository(tmp_path / "one" / "NanoNQ", {**parts, ("qrels", "train"): QRELS})
+    for file in (tmp_path / "one" / "NanoNQ" / "qrels").glob("*.parquet"):
+        file.with_suffix(".jsonl").write_text(json.dumps({**QRELS[0], "score": 10**400}) + "\n")
+        file.unlink()
+    with pytest.raises(UserError, match=r"line 1: score '1000.*' is not a whole number of at most 1,000,000"):
+        load(tmp_path / "one", "nq")
 
 
 def test_fewer_than_no_distractors_are_refused() -> None:

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import itertools
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -347,7 +348,8 @@ def test_half_a_surrogate_pair_is_no_text(tmp_path: Path, column: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("category", "read"), [(0, "0"), (7, "7"), (False, "False"), (" x ", "x"), ("", None), (None, None), ("  ", None)]
+    ("category", "read"),
+    [(0, "0"), (7, "7"), (False, "False"), (" x ", "x"), ("", None), (None, None), ("  ", None), (math.nan, None)],
 )
 def test_a_category_is_text(tmp_path: Path, category: object, read: str | None) -> None:
     row = {"anchor": "a", "positive": "b", "category": category}

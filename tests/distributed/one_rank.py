@@ -21,16 +21,26 @@ from compret.nn.verifiers import MapCNN, MapTransformer, MaxSim
 from compret.tasks import DualEncoder, SimilarityMapVerifier
 
 ROWS = 7
-MODELS = ("encoder", "maxsim", "cnn", "transformer", "binary", "some")
+LOSSES = {
+    "binary": Binary(),
+    "some": Contrast(candidates="own", others=4),
+    "symmetric": Contrast(symmetric=True),
+    "labelled": Contrast(symmetric=True),
+    "cosines symmetric": Contrast(symmetric=True),
+    "cosines some": Contrast(candidates="own", others=4),
+    "cosines labelled": Contrast(),
+    "cosines binary": Binary(),
+}
+MODELS = ("encoder", "maxsim", "cnn", "transformer", *LOSSES)
 
 
 def model(name: str, backbone: str, chunk_size: int | None) -> DualEncoder | SimilarityMapVerifier:
     torch.manual_seed(0)
-    if name == "encoder":
-        return DualEncoder(backbone, chunk_size=chunk_size)
+    loss = LOSSES.get(name, Contrast())
+    if name.startswith(("encoder", "cosines")):
+        return DualEncoder(backbone, chunk_size=chunk_size, loss=loss)
     verifiers = {"maxsim": MaxSim, "cnn": MapCNN}
     verifier = verifiers[name]() if name in verifiers else MapTransformer(16, 1, 2, 32, max_length=32)
-    loss = {"binary": Binary(), "some": Contrast(candidates="own", others=4)}.get(name)
     return SimilarityMapVerifier(verifier, backbone, loss=loss, retention=0.5, chunk_size=chunk_size)
 
 
@@ -44,6 +54,8 @@ def gradients(name: str, rank: int, ranks: int, folder: Path, chunk_size: int | 
     rows = [json.loads(line) for line in (folder / "triplets.jsonl").read_text().splitlines()][: ROWS * 2]
     for row in rows[:3]:  # so that ranks have different numbers of texts
         row["negative"] = None
+    for row in [rows[5], *rows[ROWS:]] if name.endswith("labelled") else []:  # so that one of two ranks has no positive
+        row["positive"] = None
     mine = rows[rank * len(rows) // ranks : (rank + 1) * len(rows) // ranks]
     batch = Collate(task.encoder.tokenizer, passes=2)(mine)
     loss = task.batch_loss(batch) if isinstance(task, DualEncoder) else sum(task.losses(batch))

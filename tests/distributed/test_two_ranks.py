@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.distributed.one_rank import MODELS
+
 SCRIPT = Path(__file__).with_name("one_rank.py")
 
 
@@ -28,7 +30,7 @@ def gradients(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["encoder", "maxsim", "cnn", "transformer", "binary", "some"])
+@pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize("kind", ["plain", "cached"])
 def test_gradients_of_two_ranks_are_those_of_one(gradients: Path, name: str, kind: str) -> None:
     one, two = (torch.load(gradients / f"{name}_{k}_{ranks}.pt") for k, ranks in (("plain", 1), (kind, 2)))

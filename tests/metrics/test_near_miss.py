@@ -188,7 +188,7 @@ def test_a_set_has_exactly_the_contract_s_keys() -> None:
     json.dumps(found, allow_nan=False)
 
 
-def test_a_category_stands_against_all_paraphrases() -> None:
+def test_a_category_without_paraphrases_stands_against_all() -> None:
     found, scores, labels, categories = example()
     for name, row in found["categories"].items():
         rows = (labels == 1) | (np.array(categories) == name)
@@ -200,9 +200,9 @@ def test_a_category_stands_against_all_paraphrases() -> None:
     assert joined == pytest.approx(found["auroc"], abs=1e-12)
 
 
-def test_a_category_s_own_paraphrases_are_among_them() -> None:
+def test_a_category_with_paraphrases_of_its_own_stands_against_those() -> None:
     found = near_miss_metrics([0.9, 0.1, 0.2, 0.8], [1, 1, 0, 0], ["x", "y", "x", "y"], list("aabb"), [0.0] * 4, None)
-    assert {name: row["auroc"] for name, row in found["categories"].items()} == {"x": 0.5, "y": 0.5}
+    assert {name: row["auroc"] for name, row in found["categories"].items()} == {"x": 1.0, "y": 0.0}
 
 
 def test_without_a_threshold_f1_is_none() -> None:

@@ -1,16 +1,20 @@
-"""InfoNCE against sentence-transformers' MultipleNegativesRankingLoss and a plain loop."""
+"""Contrast against sentence-transformers' MultipleNegativesRankingLoss and plain loops."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional as F
 
-from compret.losses import InfoNCE, own_texts
+from compret.losses import Contrast, own_texts
+from compret.types import PairScores, UserError
 
 
 def vectors(count: int, seed: int, width: int = 12) -> Tensor:
@@ -26,11 +30,34 @@ def plainly(anchors: Tensor, candidates: Tensor, temperature: float) -> float:
     return total / len(anchors)
 
 
-def loss(anchors: Tensor, candidates: Tensor, duplicates: Tensor | None = None, **options: object) -> Tensor:
-    none = torch.zeros(len(anchors), len(candidates), dtype=torch.bool)
-    rows = torch.arange(len(anchors))
-    duplicates = none if duplicates is None else duplicates
-    return InfoNCE(**options)(anchors, candidates, rows, duplicates, none[:, : len(anchors)])  # type: ignore[arg-type]
+def scores(
+    anchors: Tensor, candidates: Tensor, rows: Tensor, duplicates: Tensor | None = None, reverse: Tensor | None = None
+) -> PairScores:
+    """Cosines of some rows' anchors with the candidates, and of their positives with all anchors; no negative is own.
+
+    Args:
+        duplicates, reverse: which candidates and which anchors are texts of the row; none if not given.
+    """
+    unit_anchors, unit_candidates = F.normalize(anchors), F.normalize(candidates)
+    every, backward = unit_anchors[rows] @ unit_candidates.T, unit_candidates[rows] @ unit_anchors.T
+    return PairScores(
+        positives_B=every.gather(1, rows.unsqueeze(1)).squeeze(1),
+        negatives_C=every.new_zeros(0),
+        anchors_T=rows[:0],
+        positives_a_rank=len(rows),
+        negatives_a_rank=0.0,
+        triplets_a_rank=0.0,
+        rows_B=rows,
+        every_BC=every,
+        duplicates_BC=torch.zeros_like(every, dtype=torch.bool) if duplicates is None else duplicates,
+        reverse_BA=backward,
+        duplicates_BA=torch.zeros_like(backward, dtype=torch.bool) if reverse is None else reverse,
+    )
+
+
+def loss(anchors: Tensor, candidates: Tensor, duplicates: Tensor | None = None, **options: Any) -> Tensor:
+    found = scores(anchors, candidates, torch.arange(len(anchors)), duplicates)
+    return Contrast(**options)(found if options.get("symmetric") else replace(found, reverse_BA=None))
 
 
 @settings(deadline=None, max_examples=30)
@@ -75,7 +102,7 @@ def test_a_pair_and_its_mirror_image_are_no_negatives_of_each_other() -> None:
     anchor_keys, positive_keys = torch.tensor([7, 8, 9]), torch.tensor([8, 7, 10])
     masks = [own_texts(anchor_keys, positive_keys, keys) for keys in (positive_keys, anchor_keys)]
     rows = torch.arange(3)
-    got = InfoNCE(temperature=0.1, symmetric=True)(anchors, positives, rows, *masks)
+    got = Contrast(temperature=0.1, symmetric=True)(scores(anchors, positives, rows, *masks))
     forward = [plainly(anchors[[i]], positives[[i, *others]], 0.1) for i, others in ((0, [2]), (1, [2]), (2, [0, 1]))]
     backward = [plainly(positives[[i]], anchors[[i, *others]], 0.1) for i, others in ((0, [2]), (1, [2]), (2, [0, 1]))]
     assert float(got) == pytest.approx(sum(forward + backward) / 6, rel=1e-5)
@@ -85,14 +112,31 @@ def test_a_pair_and_its_mirror_image_are_no_negatives_of_each_other() -> None:
 def test_a_ranks_rows_are_its_share_of_the_whole() -> None:
     """The mean of two ranks' losses is one process's loss, and so are the gradients."""
     anchors, candidates = vectors(6, 0).requires_grad_(), vectors(10, 1).requires_grad_()
-    none = torch.zeros(6, 10, dtype=torch.bool)
-    whole = loss(anchors, candidates)
-    halves = [InfoNCE()(anchors, candidates, rows, none[rows], none[rows, :6]) for rows in torch.arange(6).split(3)]
+    whole = Contrast(symmetric=True)(scores(anchors, candidates, torch.arange(6)))
+    shares = [replace(scores(anchors, candidates, rows), positives_a_rank=3) for rows in torch.arange(6).split([4, 2])]
+    parts = [Contrast(symmetric=True)(share) for share in shares]
     expected = torch.autograd.grad(whole, [anchors, candidates], retain_graph=True)
-    got = torch.autograd.grad((halves[0] + halves[1]) / 2, [anchors, candidates])
+    got = torch.autograd.grad((parts[0] + parts[1]) / 2, [anchors, candidates])
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-7)
 
 
-def test_norms_do_not_matter() -> None:
-    anchors, candidates = vectors(3, 0), vectors(5, 1)
-    torch.testing.assert_close(loss(anchors * 7, candidates * 0.1), loss(anchors, candidates))
+def test_a_rank_without_a_positive_has_no_loss() -> None:
+    anchors, candidates = vectors(3, 0).requires_grad_(), vectors(5, 1)
+    none = Contrast(symmetric=True)(scores(anchors, candidates, torch.arange(0)))
+    assert float(none.detach()) == 0
+    assert torch.equal(torch.autograd.grad(none, anchors)[0], torch.zeros_like(anchors))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"others": 3}, "needs loss.candidates own"),
+        ({"others": -1, "candidates": "own"}, "model.loss.others -1: at least 0"),
+        ({"others": 3, "candidates": "own", "symmetric": True}, "leave loss.others out"),
+        ({"temperature": 0.0}, "model.loss.temperature 0.0: above 0"),
+        ({"temperature": math.inf}, "model.loss.temperature inf: above 0"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        Contrast(**options)

@@ -49,6 +49,25 @@ class LastCheckpoint(ModelCheckpoint):
             trainer.save_checkpoint(Path(str(self.dirpath)) / "last.ckpt")
 
 
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps `best.ckpt`, of the validation with the highest `val_score`; nothing where no suite gives one.
+
+    Args:
+        folder: where it goes.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        super().__init__(folder, filename="best", monitor="val_score", mode="max", enable_version_counter=False)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if "val_score" in trainer.callback_metrics:
+            super().on_validation_end(trainer, pl_module)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if "val_score" in trainer.callback_metrics:
+            super().on_train_epoch_end(trainer, pl_module)
+
+
 class WholeFiles(TorchCheckpointIO):
     """Saves each checkpoint under another name beside its own and moves it when it is whole; loads data alone.
 

@@ -1,15 +1,15 @@
-"""Losses of pair scores against plain loops."""
+"""Losses with own negatives, and without any, against plain loops."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
 
-from compret.losses import Binary, Contrast, PairLoss, Pairwise
-from compret.types import PairScores, UserError
+from compret.losses import Binary, Contrast, Loss, RankNet
+from compret.types import PairScores
 
 B, ANCHORS = 5, (0, 2, 3)
 
@@ -22,11 +22,13 @@ def scores(duplicate: bool = False) -> PairScores:
     return PairScores(
         positives_B=every.diagonal(),
         negatives_C=torch.stack([every[a, B + c] for c, a in enumerate(ANCHORS)]),
-        anchors_C=torch.tensor(ANCHORS),
+        anchors_T=torch.tensor(ANCHORS),
+        positives_a_rank=B,
         every_BC=every,
         rows_B=torch.arange(B),
         duplicates_BC=duplicates,
         negatives_a_rank=len(ANCHORS),
+        triplets_a_rank=len(ANCHORS),
     )
 
 
@@ -34,7 +36,7 @@ def softmax_loss(positive: float, others: list[float], temperature: float) -> fl
     return math.log(sum(math.exp((x - positive) / temperature) for x in [positive, *others]))
 
 
-def value(loss: PairLoss, given: PairScores) -> float:
+def value(loss: Loss, given: PairScores) -> float:
     return float(loss(given))
 
 
@@ -55,17 +57,18 @@ def test_contrast_with_the_own_negative_alone() -> None:
     own = dict(zip(ANCHORS, given.negatives_C.tolist(), strict=True))
     parts = [softmax_loss(row[i], [*(x for j, x in enumerate(row[:B]) if j != i), *([own[i]] if i in own else [])], 0.5)
              for i, row in enumerate(given.every_BC.tolist())]  # fmt: skip
-    only_positives = PairScores(**{**vars(given), "every_BC": given.every_BC[:, :B]})
+    assert given.duplicates_BC is not None
+    only_positives = replace(given, every_BC=given.every_BC[:, :B], duplicates_BC=given.duplicates_BC[:, :B])
     assert value(Contrast(0.5, "own"), only_positives) == pytest.approx(sum(parts) / B, abs=1e-5)
 
 
-def test_pairwise() -> None:
+def test_ranknet() -> None:
     given = scores()
     parts = [
         softmax_loss(float(given.positives_B[a]), [n], 0.5)
         for a, n in zip(ANCHORS, given.negatives_C.tolist(), strict=True)
     ]
-    assert value(Pairwise(0.5), given) == pytest.approx(sum(parts) / 3, abs=1e-5)
+    assert value(RankNet(0.5), given) == pytest.approx(sum(parts) / 3, abs=1e-5)
 
 
 def test_binary() -> None:
@@ -75,21 +78,41 @@ def test_binary() -> None:
     assert value(Binary(0.5, 0.1), given) == pytest.approx(sum(parts) / len(parts), abs=1e-5)
 
 
-def none_of(x: Tensor) -> Tensor:
-    return x[:0]
-
-
-@pytest.mark.parametrize("loss", [Contrast(), Contrast(candidates="own"), Pairwise(), Binary()])
-def test_a_batch_without_negatives_has_a_finite_loss(loss: PairLoss) -> None:
+@pytest.mark.parametrize("loss", [Contrast(), Contrast(candidates="own"), RankNet(), Binary()])
+def test_a_batch_without_negatives_has_a_finite_loss(loss: Loss) -> None:
     given = scores()
     assert given.every_BC is not None
-    bare = PairScores(
-        given.positives_B, none_of(given.negatives_C), none_of(given.anchors_C), given.every_BC[:, :B], given.rows_B,
-        given.duplicates_BC[:, :B], 0.0,
-    )  # fmt: skip
+    assert given.duplicates_BC is not None
+    bare = replace(
+        given,
+        negatives_C=given.negatives_C[:0],
+        anchors_T=given.anchors_T[:0],
+        every_BC=given.every_BC[:, :B],
+        duplicates_BC=given.duplicates_BC[:, :B],
+        negatives_a_rank=0.0,
+        triplets_a_rank=0.0,
+    )
     assert math.isfinite(value(loss, bare))
 
 
-def test_some_of_all_candidates_are_refused() -> None:
-    with pytest.raises(UserError, match="needs loss.candidates own"):
-        Contrast(others=3)
+LONE = (0.3, -0.2)
+"""Scores of labelled pairs of label 0."""
+
+
+def with_lone_negatives() -> PairScores:
+    given = scores()
+    negatives_C = torch.cat([given.negatives_C, torch.tensor(LONE)])
+    return replace(given, negatives_C=negatives_C, negatives_a_rank=len(negatives_C))
+
+
+def test_binary_learns_from_labelled_pairs_and_the_others_only_where_there_is_a_positive() -> None:
+    given, more = scores(), with_lone_negatives()
+    assert given.every_BC is not None
+    for loss in (RankNet(), Contrast(), Contrast(candidates="own")):
+        narrow = replace(more, every_BC=given.every_BC[:, :B], duplicates_BC=torch.zeros(B, B, dtype=torch.bool))
+        wide = replace(given, every_BC=given.every_BC[:, :B], duplicates_BC=torch.zeros(B, B, dtype=torch.bool))
+        assert value(loss, narrow) == value(loss, wide)
+    parts = [math.log1p(math.exp(x)) for x in LONE]
+    pairs = B + len(ANCHORS)
+    expected = (value(Binary(), given) * pairs + sum(parts)) / (pairs + len(LONE))
+    assert value(Binary(), more) == pytest.approx(expected, abs=1e-6)
