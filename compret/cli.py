@@ -15,16 +15,16 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule, Tr
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
 from lightning.pytorch.loggers import TensorBoardLogger
 
-import compret.data
 import compret.tasks  # noqa: F401  classes are found by name among those that are loaded
 from compret.callbacks.announce import Typed
 from compret.callbacks.folders import RunFolders
-from compret.callbacks.last_checkpoint import WholeFiles
 from compret.callbacks.requeue import begun_before, mark
+from compret.callbacks.saving import WholeFiles
 from compret.callbacks.standard import Wanted, standard
 from compret.commands import COMMANDS, DEFAULT_MODEL, TRAINER_DEFAULTS
 from compret.compat_cli import OpenCLI
 from compret.config_files import GivenFirst
+from compret.data import HeldOut, NanoBEIR, NearMissPairs, NevIR, Suites, Texts, Triplets  # noqa: F401  so too
 from compret.distributed import check_cores, check_launch, disconnect, launch
 from compret.folders import check_name, meant_checkpoint, next_version
 from compret.mistakes import told_once, users_mistake
@@ -32,8 +32,8 @@ from compret.nn.bf16 import tell_of_slow_bf16
 from compret.options import FindConfig, OneLineParser, check_numbers
 from compret.own_files import own_split
 from compret.signals import LAUNCHER
+from compret.tasks.base import SuiteRunner
 from compret.tasks.checkpoint import READ_SHARDS, is_export, stored_model
-from compret.tasks.suites import SuiteRunner
 from compret.terminal import quiet
 from compret.types import UserError
 

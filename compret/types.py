@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +49,7 @@ class Tokenized:
     """Texts that were longer than the limit and lost their end."""
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen, as no batch is: Lightning walks through batches in some precisions, and sets their fields
 class TokenBatch:
     """Padded token ids, ready for one pass of the backbone."""
 
@@ -78,7 +78,7 @@ class Encoded:
     """float32, `(B, D)`, not normalised."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class TripletBatch:
     """B anchors, the positives of the first P of them and C explicit negatives, as token passes grouped by length.
 
@@ -174,72 +174,18 @@ class PairScores:
     """A teacher's scores of the candidates, from whoever computes them."""
 
 
-class OfTexts:
-    """Data that holds texts only: it looks the same on every device, which Lightning asks it to move to."""
-
-    def to(self, device: device | str) -> Self:
-        return self
+Content = TypeVar("Content")
 
 
-@dataclass(frozen=True)
-class RetrievalSet(OfTexts):
-    """One retrieval dataset: documents, queries and judgements."""
+class Whole(Generic[Content]):
+    """A whole dataset as one batch of Lightning's: no collection that it would walk through, to move or convert it."""
 
-    name: str
-    suite: str
-    """NanoBEIR or BEIR: the name under which means are logged."""
-    document_ids: Sequence[str]
-    documents: Sequence[str]
-    query_ids: Sequence[str]
-    queries: Sequence[str]
-    qrels: Mapping[str, Mapping[str, int]]
-    """query id -> document id -> grade (0 is judged not relevant); also of documents that are empty and left out."""
-    fingerprint: str
-    """Hash of all that is above."""
-    origin: Mapping[str, object] = field(default_factory=dict)
-    """Maker -> what it made the set from (`pydoc` -> packages, versions, counts), or hub id -> revision; else empty."""
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """What was left out while reading: name -> number."""
+    def __init__(self, content: Content) -> None:
+        self.content = content
 
 
 @dataclass(frozen=True)
-class NearMissSet(OfTexts):
-    """Labelled pairs: an anchor and a candidate that means the same (1) or nearly matches and does not (0)."""
-
-    name: str
-    anchors: Sequence[str]
-    candidates: Sequence[str]
-    labels: Sequence[int]
-    categories: Sequence[str]
-    fingerprint: str
-    validation: NearMissSet | None = None
-    """Pairs on which a threshold may be chosen; never the test pairs themselves."""
-    origin: Mapping[str, object] = field(default_factory=dict)
-    """Maker -> what it made the set from (`pydoc` -> packages, versions, counts), or hub id -> revision; else empty."""
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """What was left out while reading: name -> number."""
-
-
-@dataclass(frozen=True)
-class ContrastSet(OfTexts):
-    """Pairs of documents that contradict each other in one point, each with the query that it answers (NevIR)."""
-
-    name: str
-    queries: Sequence[tuple[str, str]]
-    documents: Sequence[tuple[str, str]]
-    """The first answers the first query, the second the second."""
-    fingerprint: str
-    origin: Mapping[str, object] = field(default_factory=dict)
-    """Hub id -> revision; empty for a file."""
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """What was left out while reading: name -> number."""
-
-
-EvaluationSet: TypeAlias = RetrievalSet | NearMissSet | ContrastSet
-
-
-@dataclass(frozen=True)
-class TextFile(OfTexts):
+class TextFile:
     """Texts to embed, in the order of the file, and where their vectors go."""
 
     path: str

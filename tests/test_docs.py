@@ -74,7 +74,9 @@ def test_a_report_is_printed(compret: Run, tmp_path: Path, arguments: list[str])
     about = {"score": "cosine", "fingerprint": "0"}
     data = {"zoo": {**about, "suite": "BEIR", "ndcg_gain": "binary"}, "pairs": {**about, "fingerprint": "1"}}
     counts = {name: {"queries": 2, "dropped_queries": 0} for name in data}
-    meta = {"max_length": 128, "search": "exact", "backbone": "b", "data": data, "counts": counts}
+    kinds = (("retrieval", "ndcg@10"), ("nearmiss", "auroc"))
+    columns = [{"kind": k, "title": metric, "metric": metric, "same": [], "by_query": False} for k, metric in kinds]
+    meta = {"max_length": 128, "backbone": "b", "data": data, "counts": counts, "columns": columns}
     values = {"retrieval": {"zoo": {"ndcg@10": 0.5}}, "nearmiss": {"pairs": {"auroc": 0.5}}}
     entry = {**values, "meta": meta, "timing": {name: {"encode": 1.0} for name in data}}
     for path in re.findall(r"logs/[\w/]+", " ".join(arguments)):

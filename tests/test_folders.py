@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from compret.data.names import check_names, file_stem
+from compret.evaluation.names import check_names, file_stem
 from compret.folders import check_name, newest_checkpoint, next_version
 from compret.types import UserError
 

@@ -73,7 +73,7 @@ def model_card(trainer: Trainer, module: Any) -> str:
         "seed": getattr(data, "seed", "?"),
         "precision": trainer.precision,
     }
-    if module.recall.encoder is not None:
+    if hasattr(module, "verifier") and module.recall.encoder is not None:
         facts["recall"] = f"by {module.recall.encoder.name}, whose cosine counts {module.recall.weight:g} times"
     results = {name: round(float(value), 4) for name, value in sorted(trainer.callback_metrics.items())}
     sources = getattr(data, "fingerprints", {})

@@ -13,11 +13,11 @@ from compret.callbacks.announce import Announce, Typed
 from compret.callbacks.calibrate import Calibrate
 from compret.callbacks.export import Export
 from compret.callbacks.finite import FiniteLoss
-from compret.callbacks.last_checkpoint import BestCheckpoint, LastCheckpoint
 from compret.callbacks.monitors import Throughput
 from compret.callbacks.progress import progress
 from compret.callbacks.requeue import Requeue
 from compret.callbacks.resume import Resume
+from compret.callbacks.saving import BestCheckpoint, LastCheckpoint
 from compret.callbacks.summary import Summary
 from compret.callbacks.terminate import Terminate
 from compret.distributed import slurm_job

@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from compret.tables import show
 
-_COLUMNS = {
+_HEADINGS = {
     "ndcg@10": "nDCG@10",
     "recall@100": "recall@100",
     "recall_stage": "recalled nDCG@10",
@@ -56,30 +56,38 @@ def _measured(module: Any) -> Mapping[str, Any]:
 
 def lines(results: Mapping[str, Any]) -> Iterator[Line]:
     """A line for each data set and category of what results.json holds, and one for the mean of several sets."""
-    for room in ("retrieval", "nearmiss", "nevir"):
-        for name, values in results.get(room, {}).items():
+    headings = _headings(results)
+    for kind in [kind for kind in results if kind not in ("meta", "timing")]:
+        for name, values in results[kind].items():
             counts = results["meta"]["counts"].get(name, {})
             texts = sum(number * counts.get(count, 0) for count, number in _TEXTS.items())
             seconds = sum(results["timing"].get(name, {}).values())
-            if name != "mean" or len(results[room]) > 2:
-                yield Line(name, _numbers(values), texts, seconds)
+            if name != "mean" or len(results[kind]) > 2:
+                yield Line(name, _numbers(values, headings), texts, seconds)
             for category, below in values.get("categories", {}).items():
-                yield Line(f"  {category}", _numbers(below))
+                yield Line(f"  {category}", _numbers(below, headings))
 
 
-def _numbers(values: Mapping[str, Any]) -> dict[str, float | None]:
-    """The shown values; of the recall stage its nDCG@10."""
-    found = {key: values.get(key) for key in _COLUMNS if key in values}
+def _headings(results: Mapping[str, Any]) -> dict[str, str]:
+    """Metric -> heading; also of those that a suite of somebody's own names as its columns."""
+    return _HEADINGS | {
+        c["metric"]: c["title"] for c in results["meta"].get("columns", ()) if c["metric"] not in _HEADINGS
+    }
+
+
+def _numbers(values: Mapping[str, Any], headings: Mapping[str, str]) -> dict[str, float | None]:
+    """The shown values by heading; of the recall stage its nDCG@10."""
+    found = {key: values[key] for key in headings if key in values}
     if "recall_stage" in found:
         found["recall_stage"] = values["recall_stage"].get("ndcg@10")
-    return found
+    return {headings[key]: value for key, value in found.items()}
 
 
 def table(rows: Sequence[Line]) -> tuple[list[str], list[list[str]]]:
     """Headings and cells; a column that no row has a number for is left out."""
-    keys = [key for key in _COLUMNS if any(row.values.get(key) is not None for row in rows)]
-    headings = ["set", *(_COLUMNS[key] for key in keys), "texts", "seconds", "texts/s"]
-    return headings, [[row.name, *(_cell(row.values.get(key)) for key in keys), *_speed(row)] for row in rows]
+    shown = list(dict.fromkeys(name for row in rows for name, value in row.values.items() if value is not None))
+    headings = ["set", *shown, "texts", "seconds", "texts/s"]
+    return headings, [[row.name, *(_cell(row.values.get(name)) for name in shown), *_speed(row)] for row in rows]
 
 
 def _cell(value: float | None) -> str:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from compret.data.suites import NearMissPairs
-from compret.types import NearMissSet
+from compret.data.near_miss import NearMissPairs
+from compret.evaluation.near_miss import NearMissSet
 
 if TYPE_CHECKING:
     from compret.data.triplets import TripletSource

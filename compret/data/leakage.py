@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compret.data.collate import text_key
-from compret.data.suites import Suite
-from compret.types import NearMissSet
+from compret.evaluation.near_miss import NearMissSet
+from compret.evaluation.suite import Suite
 
 Leakage = Literal["drop", "refuse", "ignore"]
 

@@ -62,6 +62,12 @@ def local_path(source: str) -> Path:
     return path
 
 
+def real_place(source: str) -> str:
+    """A file's or folder's real path; other sources as they are written."""
+    path = local_path(source)
+    return str(path.resolve()) if path.exists() else source
+
+
 def fingerprint(parts: Iterable[str]) -> str:
     """128-bit hash of a sequence of texts, as 32 hexadecimal digits."""
     digest = xxhash.xxh3_128()

@@ -16,7 +16,8 @@ import numpy as np
 from compret.data.fields import checked_id, checked_text, id_field
 from compret.data.records import Record, fingerprint, local_path, read_records
 from compret.data.sources import hub_id, open_part
-from compret.types import RetrievalSet, UserError
+from compret.evaluation.retrieval import RetrievalSet
+from compret.types import UserError
 
 log = logging.getLogger(__name__)
 

@@ -18,11 +18,11 @@ from torch.utils.data import DataLoader, Dataset
 from compret.data.collate import Collate, text_key
 from compret.data.held_out import HeldOut
 from compret.data.leakage import Leakage, leaked, near_miss_keys
-from compret.data.names import check_names
 from compret.data.sampling import MixedBatchSampler, Place
-from compret.data.suites import Suite, check_apart, suite_loader
 from compret.data.triplet_tables import load_triplets
 from compret.distributed import rank, world_size
+from compret.evaluation.names import check_names
+from compret.evaluation.suite import Suite, check_apart, suite_loader
 from compret.types import Row, TripletBatch, UserError
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from compret.nn.backbone import load_backbone
 from compret.nn.pooling import Pooling
 from compret.nn.verifiers.description import check_description, loaded
 from compret.nn.weights import check_archive
-from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
+from compret.tasks.base import CHECKPOINT_KEY, SuiteRunner
 from compret.types import UserError
 
 READ_SHARDS = (FSDPStrategy, ModelParallelStrategy)

@@ -16,10 +16,10 @@ from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
 from compret.nn.cosines import Cosines
 from compret.nn.encoder import LoRA, TextEncoder
 from compret.nn.pooling import Pooling
+from compret.tasks.base import SuiteRunner
 from compret.tasks.batch_scores import pair_scores
 from compret.tasks.optimizer import AdamW, configure
-from compret.tasks.suites import SuiteRunner
-from compret.types import EvaluationSet, TripletBatch
+from compret.types import TripletBatch
 
 
 class DualEncoder(SuiteRunner):
@@ -91,13 +91,6 @@ class DualEncoder(SuiteRunner):
         loss = self.batch_loss(batch)
         self.log("train_loss", loss.detach(), prog_bar=True, batch_size=len(batch))
         return loss
-
-    def validation_step(self, batch: TripletBatch | EvaluationSet, batch_idx: int, dataloader_idx: int = 0) -> None:
-        if isinstance(batch, TripletBatch):
-            loss = self.batch_loss(batch)
-            self.log("val_loss", loss, batch_size=len(batch), sync_dist=True, add_dataloader_idx=False, prog_bar=True)
-        else:
-            self.bench.run(batch)
 
     def batch_loss(self, batch: TripletBatch) -> Tensor:
         """The loss of this rank's rows, whose candidates are those of all ranks."""

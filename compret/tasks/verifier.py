@@ -13,7 +13,8 @@ from compret.distributed import is_sharded, missing_calls
 from compret.evaluation.approximate import Search
 from compret.evaluation.bench import Bench
 from compret.evaluation.guard_files import stored_calibration
-from compret.evaluation.rerank import Recall
+from compret.evaluation.near_miss import NearMissSet
+from compret.evaluation.verifier_scorer import Recall, VerifierScorer
 from compret.files import Settings
 from compret.losses import Contrast, Loss
 from compret.metrics.calibration import Calibration
@@ -25,13 +26,13 @@ from compret.nn.pair_scoring import BUDGET, TokenStates, joined, token_states
 from compret.nn.pooling import Pooling
 from compret.nn.verifiers import PooledCosine, Verifier
 from compret.nn.verifiers.description import describe
+from compret.tasks.base import CHECKPOINT_KEY, SuiteRunner
 from compret.tasks.batch_scores import pair_scores
 from compret.tasks.frozen import StateCache
 from compret.tasks.limits import check_least, check_share
 from compret.tasks.optimizer import AdamW, configure
 from compret.tasks.retention import Retention
-from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
-from compret.types import EvaluationSet, NearMissSet, PairScores, TokenBatch, TripletBatch, UserError
+from compret.types import PairScores, TokenBatch, TripletBatch, UserError
 
 log = logging.getLogger(__name__)
 
@@ -166,12 +167,8 @@ class SimilarityMapVerifier(SuiteRunner):
             self.log("train_retention", retained.detach(), batch_size=len(batch))
         return loss + retained
 
-    def validation_step(self, batch: TripletBatch | EvaluationSet, batch_idx: int, dataloader_idx: int = 0) -> None:
-        if isinstance(batch, TripletBatch):
-            loss, _ = self.losses(batch)
-            self.log("val_loss", loss, batch_size=len(batch), sync_dist=True, add_dataloader_idx=False, prog_bar=True)
-        else:
-            self.bench.run(batch)
+    def batch_loss(self, batch: TripletBatch) -> Tensor:
+        return self.losses(batch)[0]
 
     def on_train_batch_start(self, batch: TripletBatch, batch_idx: int) -> None:
         """The weights are about to change, and a threshold belongs to those that it was fitted on (law 10)."""
@@ -185,18 +182,18 @@ class SimilarityMapVerifier(SuiteRunner):
 
     def calibrate(self, validation: Iterable[NearMissSet]) -> None:
         """Fit the threshold of these weights on labelled pairs, which must be validation pairs."""
-        training, bench = self.training, self.new_bench()
+        training, bench = self.training, Bench(self.scorer())
         self.eval()
         for data in validation:
             bench.run(data)
         self.train(training)
         self.calibration = bench.calibration(self.false_accept_rate)
 
-    def new_bench(self) -> Bench:
+    def scorer(self) -> VerifierScorer:
         threshold = self.calibration.threshold if self.calibration else None
         if self.recall.encoder is not None:
             self.recall.encoder.to(self.device)
-        return Bench(self.encoder, self.verifier, self.special_tokens, threshold, self.search, self.recall)
+        return VerifierScorer(self.encoder, self.verifier, self.special_tokens, self.search, self.recall, threshold)
 
     def losses(self, batch: TripletBatch) -> tuple[Tensor, Tensor]:
         """The verifier's loss on this rank's anchors, and what the pooled vectors lost of the untouched encoder's."""

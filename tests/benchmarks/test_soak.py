@@ -11,8 +11,8 @@ import pytest
 from lightning.pytorch import Callback, Trainer
 
 from compret.callbacks.finite import FiniteLoss
-from compret.callbacks.last_checkpoint import LastCheckpoint
 from compret.callbacks.monitors import Throughput
+from compret.callbacks.saving import LastCheckpoint
 from compret.data import NearMissPairs, Triplets
 from compret.tasks import DualEncoder
 

@@ -12,9 +12,10 @@ import pytest
 
 from compret.data import NearMissPairs, Suites
 from compret.data.near_miss import joined, load_near_misses
-from compret.evaluation.bench import Bench
+from compret.evaluation.cosine_scorer import CosineScorer
+from compret.evaluation.near_miss import NearMissSet
 from compret.nn.encoder import TextEncoder
-from compret.types import NearMissSet, UserError
+from compret.types import UserError
 
 ROWS: list[dict[str, Any]] = [
     {"anchor": "the dog, that bit", "candidate": 'a "dog" bit', "label": 1, "category": "paraphrase"},
@@ -160,11 +161,12 @@ def test_the_suite_reads_each_file_and_the_validation_files_as_one(tmp_path: Pat
     files = [str(write(tmp_path / f"{name}.jsonl", rows[name])) for name in rows]
     suite = NearMissPairs(files[:2], files[2:])
     assert suite.names() == ["a", "b"]
-    for found, name in zip(suite.test_dataloader(), ("a", "b"), strict=True):
+    for batch, name in zip(suite.test_dataloader(), ("a", "b"), strict=True):
+        found = batch.content
         assert found.name == name
         assert found.validation.name == "v+w"
         assert len(found.validation.labels) == 6
-    assert [found.validation for found in NearMissPairs(files[:1]).test_dataloader()] == [None]
+    assert [batch.content.validation for batch in NearMissPairs(files[:1]).test_dataloader()] == [None]
 
 
 def test_a_threshold_is_not_chosen_on_a_test_file() -> None:
@@ -223,9 +225,8 @@ def test_the_papers_filter_leaves_out_and_counts(tmp_path: Path, caplog: pytest.
 def test_what_was_left_out_is_in_the_results(tmp_path: Path, tiny_encoder: TextEncoder) -> None:
     rows = [{**row, "candidate": "the dog bit the old man"} for row in ROWS[:2]]
     file = str(write(tmp_path / "a.jsonl", [*rows, ROWS[2]]))
-    bench = Bench(tiny_encoder)
-    bench.run(NearMissPairs([file], min_candidate_length=21).load(0))
-    assert bench.results({}).to_dict()["meta"]["counts"]["a"]["dropped_short"] == 1
+    found = NearMissPairs([file], min_candidate_length=21).load(0).evaluate(CosineScorer(tiny_encoder))
+    assert found.counts["dropped_short"] == 1
 
 
 @pytest.mark.parametrize(("category", "read"), [(0, "0"), ("0", "0"), (3, "3"), ("  ", "all")])

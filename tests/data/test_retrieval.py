@@ -12,9 +12,10 @@ import yaml
 
 from compret.data import NanoBEIR
 from compret.data.retrieval import NANO_NAMES, find_sources, load_retrieval_set
-from compret.evaluation.retrieve import evaluate_retrieval
+from compret.evaluation.cosine_scorer import CosineScorer
+from compret.evaluation.retrieval import RetrievalSet
 from compret.nn.encoder import TextEncoder
-from compret.types import RetrievalSet, UserError
+from compret.types import UserError
 
 pytestmark = pytest.mark.usefixtures("fresh_cache")
 
@@ -371,8 +372,8 @@ def test_empty_texts_are_left_out_as_sentence_transformers_does(
     (found,) = load(root, "nq")
     assert found.counts == {"dropped_empty_documents": 1, "dropped_empty_queries": 1}
     assert (len(found.documents), len(found.queries), found.documents[0]) == (21, 8, " ")
-    result = evaluate_retrieval(tiny_encoder, found)
-    assert result.count()["dropped_empty_documents"] == 1
+    result = found.evaluate(CosineScorer(tiny_encoder))
+    assert result.counts["dropped_empty_documents"] == 1
 
     def load_dataset(name: str, part: str, split: str) -> Dataset:
         return Dataset.from_list(parts[part])
@@ -380,8 +381,8 @@ def test_empty_texts_are_left_out_as_sentence_transformers_does(
     monkeypatch.setattr("datasets.load_dataset", load_dataset)
     evaluator = NanoBEIREvaluator(["nq"], batch_size=8, write_csv=False)
     theirs = evaluator(SentenceTransformer(str(tiny), device="cpu"))
-    for metric, value in result.scores.mean.items():
+    for metric, value in result.metrics.items():
         if f"NanoNQ_cosine_{metric}" in theirs:
             assert value == pytest.approx(theirs[f"NanoNQ_cosine_{metric}"], abs=1e-4), metric
-    assert result.scores.mean["recall@10"] == pytest.approx(theirs["NanoNQ_cosine_recall@10"], abs=1e-4)
-    assert result.scores.mean["recall@100"] < 1
+    assert result.metrics["recall@10"] == pytest.approx(theirs["NanoNQ_cosine_recall@10"], abs=1e-4)
+    assert result.metrics["recall@100"] < 1

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 
 from compret.data import NanoBEIR, NearMissPairs, Triplets
 from compret.data.collate import text_key
-from compret.data.suites import Suite
 from compret.data.triplets import ResumableLoader, TripletRows, TripletSource
+from compret.evaluation.suite import Suite
 from compret.nn.tokenizer import TextTokenizer
 from compret.types import TripletBatch, UserError
 
@@ -262,7 +262,7 @@ def test_suites_follow_the_held_out_rows(make: Make, tmp_path: Path, beir: Path)
         data = make([file], holdout=holdout, validation=[NanoBEIR(str(beir), ["zoo", "park"])])
         loaders = data.val_dataloader()
         assert len(loaders) == kinds
-        assert [found.name for found in loaders[-1]] == ["zoo", "park"]
+        assert [batch.content.name for batch in loaders[-1]] == ["zoo", "park"]
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from compret.evaluation.guard_files import save_verifier
-from compret.evaluation.rerank import Recall
 from compret.evaluation.retriever import TwoStageRetriever
+from compret.evaluation.verifier_scorer import Recall
 from compret.metrics.calibration import Calibration
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import MapTransformer, Residual

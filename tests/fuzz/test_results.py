@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from compret.evaluation.nevir_result import NevIRResult
+
 from compret.evaluation.results import NearMissResult, RecallStage, Results, RetrievalResult
 from compret.metrics.near_miss import near_miss_metrics
 from compret.metrics.ranking import ranking_scores

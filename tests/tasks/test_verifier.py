@@ -13,15 +13,16 @@ from lightning.pytorch import Trainer
 from torch.nn import functional as F
 
 from compret.data.collate import Collate
-from compret.evaluation.bench import Bench
+from compret.evaluation.near_miss import NearMissSet
 from compret.evaluation.retriever import TwoStageRetriever
+from compret.evaluation.verifier_scorer import VerifierScorer
 from compret.losses import Binary, Contrast, Loss, RankNet
 from compret.metrics.calibration import Calibration, calibrate
 from compret.nn.encoder import TextEncoder
 from compret.nn.pair_scoring import joined
 from compret.nn.verifiers import MapTransformer, MaxSim
 from compret.tasks import SimilarityMapVerifier
-from compret.types import NearMissSet, TripletBatch, UserError
+from compret.types import TripletBatch, UserError
 
 TRANSFORMER = '{"class_path": "MapTransformer", "init_args": {"width": 16, "layers": 1, "heads": 2, "max_length": 32}}'
 
@@ -261,9 +262,8 @@ def test_the_exported_threshold_is_that_of_the_exported_weights(
         checkpoint = torch.load(folder / name, weights_only=True)
         task = SimilarityMapVerifier(MapTransformer(16, 1, 2, max_length=32), str(tiny)).eval()
         task.load_state_dict(checkpoint["state_dict"])
-        bench = Bench(task.encoder, task.verifier)
-        bench.run(data)
-        expected = calibrate(bench.near_miss[0].scores_P, data.labels, 0.05)
+        scores_P = data.evaluate(VerifierScorer(task.encoder, task.verifier)).scores_P
+        expected = calibrate(scores_P, data.labels, 0.05)
         assert expected is not None
         assert checkpoint["compret"]["calibration"]["threshold"] == pytest.approx(expected.threshold, abs=1e-4)
         thresholds.append(expected.threshold)
@@ -276,13 +276,11 @@ def test_the_exported_threshold_is_that_of_the_exported_weights(
 @pytest.mark.parametrize("special_tokens", [True, False])
 def test_special_tokens_are_kept_or_left_out_in_testing_too(tiny: Path, special_tokens: bool) -> None:
     task = SimilarityMapVerifier(MaxSim(), str(tiny), special_tokens=special_tokens).eval()
-    bench = task.new_bench()
-    bench.run(NearMissSet("one", ["the dog bit the man"], ["no cat"], [0], ["all"], ""))
     ids = [task.encoder.tokenizer([text], "query").ids for text in ("the dog bit the man", "no cat")]
     states = [F.normalize(task.encoder(task.encoder.tokenizer.pad(i)).tokens_BMD[0], dim=1) for i in ids]
     left, right = states if special_tokens else (x[1:-1] for x in states)
     forward, backward = ((a @ b.T).amax(1).mean().item() for a, b in ((left, right), (right, left)))
-    found = bench.near_miss[0].scores_P[0]
+    found = task.scorer().pairs(["the dog bit the man"], ["no cat"]).scores_P[0]
     # token states are kept in half precision
     assert min(abs(found - forward), abs(found - (forward + backward) / 2)) < 3e-4
 

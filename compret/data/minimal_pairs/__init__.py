@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from compret.data.records import fingerprint, read_records
-from compret.types import NearMissSet, UserError
+from compret.evaluation.near_miss import NearMissSet
+from compret.types import UserError
 
 Split = Literal["train", "validation", "test"]
 NAME = "minimal_pairs"

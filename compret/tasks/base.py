@@ -1,4 +1,4 @@
-"""What every task does with a suite: run it, log its numbers under sentence-transformers' names, write results.json."""
+"""What every task does: run suites, log their numbers, write results.json; refuse the weights of another model."""
 
 from __future__ import annotations
 
@@ -9,29 +9,24 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule
+from torch import Tensor
 
 from compret.distributed import gradient_norm, is_sharded, rank
 from compret.evaluation.approximate import Search
 from compret.evaluation.bench import Bench
-from compret.evaluation.rerank import Recall
+from compret.evaluation.cosine_scorer import CosineScorer
+from compret.evaluation.result import EvaluationSet
 from compret.evaluation.results import Results
+from compret.evaluation.scorer import Scorer
 from compret.nn.encoder import TextEncoder
 from compret.nn.weights import check_finite
 from compret.tasks.meta import run_meta
 from compret.tasks.optimizer import mark_matrices
-from compret.types import EvaluationSet, TextFile, TripletBatch, UserError
+from compret.types import TextFile, TripletBatch, UserError, Whole
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT_KEY = "compret"
-_SHOWN = {
-    "ndcg@10": "nDCG@10",
-    "recall@100": "recall@100",
-    "auroc": "AUROC",
-    "overlap_auroc": "of word overlap",
-    "edit_words_auroc": "of edited words",
-    "paired_accuracy": "paired accuracy",
-}
 
 
 class SuiteRunner(LightningModule):
@@ -41,14 +36,11 @@ class SuiteRunner(LightningModule):
     recipe: dict[str, Any]
     """What a checkpoint must say for its encoder to be built again: plain values by argument name."""
     search: Search = "exact"
-    recall: Recall = Recall()
     config_text: str | None = None
     """The resolved configuration, set by the command line."""
 
     def setup(self, stage: str) -> None:
         mark_matrices(self)
-        # batches have no floats to convert, and are frozen dataclasses, which Lightning refuses to walk through
-        self.trainer.precision_plugin.convert_input = _unchanged  # type: ignore[assignment, method-assign]
 
     def on_fit_start(self) -> None:
         self._tell_what_is_left_out()
@@ -129,25 +121,38 @@ class SuiteRunner(LightningModule):
                 self.encoder.name,
             )
 
-    def new_bench(self) -> Bench:
-        return Bench(self.encoder, search=self.search)
+    def scorer(self) -> Scorer:
+        """What suites ask, with the weights as they are now."""
+        return CosineScorer(self.encoder, self.search)
 
     def on_validation_epoch_start(self) -> None:
         if self.trainer.state.fn == "validate":
             self._tell_what_is_left_out()
-        self.bench = self.new_bench()
+        self.bench = Bench(self.scorer())
 
     def on_test_epoch_start(self) -> None:
         self._tell_what_is_left_out()
-        self.bench = self.new_bench()
-        self.bench.edit_words = True
+        self.bench = Bench(self.scorer(), baselines=True)
 
-    def test_step(self, batch: EvaluationSet, batch_idx: int, dataloader_idx: int = 0) -> None:
-        self.bench.run(batch)
+    def batch_loss(self, batch: TripletBatch) -> Tensor:
+        """The loss of this rank's rows."""
+        raise NotImplementedError
+
+    def validation_step(
+        self, batch: TripletBatch | Whole[EvaluationSet], batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        if isinstance(batch, Whole):
+            self.bench.run(batch.content)
+            return
+        loss, rows = self.batch_loss(batch), len(batch)
+        self.log("val_loss", loss, batch_size=rows, sync_dist=True, add_dataloader_idx=False, prog_bar=True)
+
+    def test_step(self, batch: Whole[EvaluationSet], batch_idx: int, dataloader_idx: int = 0) -> None:
+        self.bench.run(batch.content)
 
     def on_test_epoch_end(self) -> None:
         """Log the numbers and write results.json, runs/ and scores/ into the run's log folder."""
-        results = self.bench.results(run_meta(self))
+        results = self.bench.results(run_meta(self.trainer, self.bench.scorer, self.config_text))
         self.log_dict(results.flat())
         _tell(results)
         folder = Path(self.trainer.log_dir or self.trainer.default_root_dir)  # asked of rank 0 by all
@@ -157,18 +162,18 @@ class SuiteRunner(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the suites' numbers and `val_score`, by which a checkpoint is chosen."""
-        if not self.bench.ran:
+        if not self.bench.found:
             return
         results = self.bench.results({})
         self.log_dict(results.flat())
         _tell(results)
         self.log("val_score", results.headline(), prog_bar=True)
 
-    def predict_step(self, batch: TextFile, batch_idx: int, dataloader_idx: int = 0) -> str:
+    def predict_step(self, batch: Whole[TextFile], batch_idx: int, dataloader_idx: int = 0) -> str:
         """Write the vectors of a text file; the answer is the file written."""
         from compret.evaluation.embed import write_embeddings
 
-        return str(write_embeddings(self.encoder, batch))
+        return str(write_embeddings(self.encoder, batch.content))
 
 
 def _tell(results: Results) -> None:
@@ -176,12 +181,7 @@ def _tell(results: Results) -> None:
     if rank() > 0:
         return
     for result in results.all:
-        values = [
-            f"{name} {value:.4f}" for key, name in _SHOWN.items() if (value := result.to_dict().get(key)) is not None
-        ]
-        counts = [f"{count:,} {name.replace('_', ' ')}" for name, count in result.count().items() if count]
+        defined = {words: result.metrics.get(metric) for metric, words in result.shown.items()}
+        values = [f"{words} {value:.4f}" for words, value in defined.items() if value is not None]
+        counts = [f"{count:,} {name.replace('_', ' ')}" for name, count in result.counts.items() if count]
         log.info("%s: %s (%s)", result.name, ", ".join(values) or "no number is defined", ", ".join(counts))
-
-
-def _unchanged(batch: Any) -> Any:
-    return batch

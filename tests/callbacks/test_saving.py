@@ -15,7 +15,7 @@ import yaml
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from compret.callbacks.export import Export
-from compret.callbacks.last_checkpoint import LastCheckpoint, WholeFiles
+from compret.callbacks.saving import LastCheckpoint, WholeFiles
 from compret.types import UserError
 
 Fit = Callable[..., tuple[int, str]]
