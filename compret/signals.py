@@ -55,10 +55,13 @@ class Ending:
         told_before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
         over = threading.Event()
         threading.Thread(target=self._insist, args=(heard, over), name="ending", daemon=True).start()
+        unraisable_before = sys.unraisablehook
+        sys.unraisablehook = self._unless_ending
         self.listen()
         try:
             yield
         finally:
+            sys.unraisablehook = unraisable_before
             for number in _SAID:
                 signal.signal(number, signal.SIG_IGN if is_last else before[number])
             signal.set_wakeup_fd(told_before)
@@ -71,6 +74,11 @@ class Ending:
         if threading.current_thread() is threading.main_thread():
             for number in _SAID:
                 signal.signal(number, self._hear)
+
+    def _unless_ending(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """A signal that came in a finalizer, which lets no exception out, is no error to tell; `_insist` sees to it."""
+        if not (self.told is not None and unraisable.exc_type is SystemExit):
+            sys.__unraisablehook__(unraisable)
 
     @property
     def code(self) -> int:

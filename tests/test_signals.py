@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -120,6 +121,19 @@ def test_whatever_else_goes_wrong_on_the_way_out(
         monkeypatch.setattr("compret.__main__._runner", lambda run=run: run)
         assert main(["test"]) == code
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_signal_within_a_finalizer_is_no_error_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python lets no exception out of one, and would write a traceback of the SystemExit that the handler raised."""
+    told: list[type] = []
+    monkeypatch.setattr(sys, "__unraisablehook__", lambda unraisable: told.append(unraisable.exc_type))
+    ending = Ending()
+    lost, other = (SimpleNamespace(exc_type=kind) for kind in (SystemExit, ValueError))
+    ending._unless_ending(lost)
+    ending.told = signal.SIGINT
+    ending._unless_ending(lost)
+    ending._unless_ending(other)
+    assert told == [SystemExit, ValueError]
 
 
 def test_a_noted_signal_waits_for_the_step_and_the_same_once_more_does_not() -> None:

@@ -97,12 +97,12 @@ class NearMissResult(Result, kind="nearmiss"):
         facts = cls.facts(stored, name)
         path = stored.path.parent / "scores" / f"{stem(name)}.jsonl"
         rows = list(read_json_lines(path))
-        stored.check_rows(path, name, len(rows), "pairs")
         anchors, candidates = ([row.text(key) for row in rows] for key in ("anchor", "candidate"))
         labels = [row.whole("label", 0) for row in rows]
         if max(labels, default=0) > 1:
             raise UserError(f"{rows[labels.index(max(labels))].origin}: 'label' must be 1 or 0")
         categories = [row.text("category") for row in rows]
+        stored.check_rows(path, name, len(rows), "pairs")
         data = NearMissSet(name, anchors, candidates, labels, categories, facts["fingerprint"])
         facts["metrics"] = {"threshold": None, **facts["metrics"]}
         return cls(**facts, data=data, scores_P=np.array([row.number("score") for row in rows], dtype=np.float64))

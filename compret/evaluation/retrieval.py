@@ -117,7 +117,8 @@ class RetrievalResult(Result, kind="retrieval"):
         recalled = ranking(f"{file}.recall_stage") if entry.content.get("recall_stage") else None
         judged = folder / "qrels" / f"{file}.trec"
         qrels = read_qrels(judged)
-        stored.check_rows(judged, name, len(qrels), "queries", "dropped_queries")
+        with_relevant = sum(any(grade > 0 for grade in grades.values()) for grades in qrels.values())
+        stored.check_rows(judged, name, with_relevant, "queries")
         return cls(**facts, **vars(first), qrels=qrels, graded=gain == "graded", recall_stage=recalled)
 
 

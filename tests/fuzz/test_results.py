@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from compret.evaluation.nevir_result import NevIRResult
 
-from compret.evaluation.results import NearMissResult, RecallStage, Results, RetrievalResult
+from compret.evaluation.near_miss import NearMissResult, NearMissSet
+from compret.evaluation.nevir import ContrastSet, NevIRResult
+from compret.evaluation.results import Results
+from compret.evaluation.retrieval import measured
 from compret.metrics.near_miss import near_miss_metrics
-from compret.metrics.ranking import ranking_scores
-from compret.types import ContrastSet, NearMissSet, UserError
+from compret.metrics.nevir import paired_accuracy
+from compret.types import UserError
 from tests.fuzz.cases import break_bytes, break_file, cases, check_line, check_run, mutated, one_of
 
 Run = Callable[..., tuple[int, str]]
@@ -29,22 +31,30 @@ def some_results() -> Results:
         f"q {i}": [(d, float(s)) for d, s in zip(documents, -np.sort(rng.random(12)), strict=True)] for i in range(5)
     }
     qrels = {f"q {i}": {documents[(i * 5) % 12]: 1, documents[i]: 0} for i in range(5)}
-    scores = ranking_scores(run, qrels)
-    counts, seconds = {"documents": 12}, {"encode": 0.5}
-    stage = RecallStage(scores, run)
+    seconds = {"encode": 0.5}
     retrieval = [
-        RetrievalResult(name, "BEIR", scores, run, qrels, counts, seconds, name, stage if name == "b/c" else None)
+        measured(
+            *(run, qrels, run if name == "b/c" else None),
+            **{"name": name, "suite": "BEIR", "fingerprint": name, "score": "cosine"},
+            **{"counts": {"documents": 12}, "seconds": seconds},
+        )
         for name in ("a", "b/c")
     ]
     texts = [f"text {i}\n\u0085" for i in range(8)]
     labels, scores_P = [0, 1] * 4, rng.random(8)
     pairs = NearMissSet("p", texts, texts[::-1], labels, ["x", "y"] * 4, "p")
     metrics = near_miss_metrics(scores_P, labels, pairs.categories, texts, rng.random(8), 0.5, rng.random(8))
-    near_miss = NearMissResult("p", metrics, pairs, scores_P, {}, seconds)
-    contrast = ContrastSet("n", [("a", "b")] * 3, [("c", "d")] * 3, "n")
-    nevir = NevIRResult("n", contrast, rng.random((3, 2, 2)), {}, seconds)
+    facts: dict[str, Any] = {"score": "cosine", "seconds": seconds}
+    near_miss = NearMissResult(
+        **facts, name="p", fingerprint="p", metrics=metrics, counts={"pairs": 8}, data=pairs, scores_P=scores_P
+    )
+    contrast, scores_P22 = ContrastSet("n", [("a", "b")] * 3, [("c", "d")] * 3, "n"), rng.random((3, 2, 2))
+    accuracy = {"paired_accuracy": paired_accuracy(scores_P22)}
+    nevir = NevIRResult(
+        **facts, name="n", fingerprint="n", metrics=accuracy, counts={"pairs": 3}, data=contrast, scores_P22=scores_P22
+    )
     meta = {"max_length": 32, "search": "exact", "backbone": "tiny", "special_tokens": True}
-    return Results(meta, retrieval, [near_miss], [nevir])
+    return Results(meta, [*retrieval, near_miss, nevir])
 
 
 @pytest.fixture(scope="module")
