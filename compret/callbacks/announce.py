@@ -126,7 +126,7 @@ class Announce(Callback):
         if trainer.is_global_zero and outputs is not None:
             seconds = max(time.monotonic() - self.begun, 1e-9)
             told = "wrote: %s, %d vectors in the order of the lines of %s (%.0f s)"
-            log.info(told, outputs, len(batch.texts), batch.path, seconds)
+            log.info(told, outputs, len(batch.content.texts), batch.content.path, seconds)
 
 
 def about(trainer: Trainer, module: LightningModule) -> str:

@@ -80,7 +80,7 @@ class Lines(ProgressBar):
         dataloader_idx: int = 0,
     ) -> None:
         if self.is_on and trainer.is_global_zero:
-            log.info("%s: done after %.0f s", getattr(batch, "name", "a dataset"), time.monotonic() - self.begun)
+            log.info("%s: done after %.0f s", batch.content.name, time.monotonic() - self.begun)
 
 
 def _short(value: Any) -> str:

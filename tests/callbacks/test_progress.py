@@ -79,3 +79,10 @@ def test_a_bar_that_is_turned_off_leaves_no_lines(
     code, said = compret("fit", *options, *data, "--trainer.enable_progress_bar", "false")
     assert code == 0
     assert "step 1 of" not in said
+
+
+def test_a_set_that_is_done_is_named(compret: Callable[..., tuple[int, str]], tiny: Path, pairs: Path) -> None:
+    options = ["--model.backbone", tiny, "--model.max_length", 16, "--trainer.accelerator", "cpu"]
+    code, said = compret("test", *options, "--data", "NearMissPairs", "--data.files", f"[{pairs}]")
+    assert code == 0
+    assert f"{pairs.stem}: done after " in said
