@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 
 from compret.data import NanoBEIR, NearMissPairs, Triplets
 from compret.data.collate import text_key
-from compret.data.triplets import ResumableLoader, TripletRows, TripletSource
+from compret.data.labels import Stratum
+from compret.data.row_loader import ResumableLoader, TripletRows
+from compret.data.triplet_source import TripletSource
 from compret.evaluation.suite import Suite
 from compret.nn.tokenizer import TextTokenizer
 from compret.types import TripletBatch, UserError
@@ -168,7 +170,8 @@ def test_each_row_without_a_negative_gets_a_random_one(tmp_path: Path, nothing: 
 
 def test_rows_of_several_sources_come_in_the_order_asked_for(tmp_path: Path) -> None:
     files = [numbered(tmp_path / "a.jsonl", 9), numbered(tmp_path / "b.jsonl", 9, negative="no")]
-    rows = TripletRows([TripletSource(file, 0, False) for file in files], [np.arange(9)[::-1], np.arange(3, 9)])
+    strata = [Stratum(0, np.arange(9)[::-1], 1.0), Stratum(1, np.arange(3, 9), 1.0)]
+    rows = TripletRows([TripletSource(file, 0, False) for file in files], strata)
     wanted = [(1, 0), (0, 0), (1, 5), (0, 8), (0, 0)]
     found = rows.__getitems__(wanted)
     assert [row["positive"] for row in found] == ["b cat 3 0", "a cat 8 0", "b cat 8 0", "a cat 0 0", "a cat 8 0"]
