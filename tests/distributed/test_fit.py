@@ -83,7 +83,7 @@ def test_adapters_train_on_two_ranks_as_on_one(one_process: tuple[Path, Path], t
     file, _ = one_process
     lora = ("--model.lora.rank", "4", "--model.lora.alpha", "8")
     for ranks in (1, 2):
-        finish(start(tmp_path / str(ranks), tiny, file, ranks, *lora))
+        finish(fit(tmp_path / str(ranks), tiny, file, ranks, *lora))
     before = load_file(tiny / "model.safetensors")
     assert max((weights(tmp_path / "1")[k] - before[k]).abs().max() for k in before) > 1e-4
     assert_equal(weights(tmp_path / "2"), weights(tmp_path / "1"), 1e-5)
