@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -68,6 +69,13 @@ def read_json_lines(path: Path) -> Iterator[Settings]:
             with reading(f"{path}: line {number}: not valid JSON"):
                 content = json.loads(line, parse_constant=_refuse_constant)
             yield Settings(f"{path}: line {number}", content)
+
+
+def cache_folder() -> Path:
+    """What is made once on a machine: COMPRET_CACHE, else XDG_CACHE_HOME/compret, else ~/.cache/compret."""
+    if os.environ.get("COMPRET_CACHE"):
+        return Path(os.environ["COMPRET_CACHE"]).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "compret"
 
 
 def inside(folder: Path, name: str) -> Path:

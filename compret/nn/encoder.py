@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from compret.nn.backbone import MINILM, load_backbone, position_limit
-from compret.nn.dropout import use_fast_dropout
+from compret.nn.cpu import CPUKernels, kernels, use_fast_dropout, use_onednn
+from compret.nn.dropout import set_dropout
 from compret.nn.export import write_settings
 from compret.nn.flops import Size, transformer_size
-from compret.nn.linear import use_onednn
 from compret.nn.pooling import Dense, Pooling, pool
 from compret.nn.pretrained import load_dense, load_transformer
 from compret.nn.tokenizer import TextTokenizer
@@ -58,6 +58,7 @@ class TextEncoder(nn.Module):
         freeze: prefixes of parameter names that are not trained, such as `embeddings` or `encoder.layer.0`.
         gradient_checkpointing: recompute activations in the backward pass, to save memory.
         compile: torch.compile the backbone.
+        cpu_kernels: on a CPU, those that this machine has measured to be faster than torch's; off for torch's alone.
 
     Raises:
         UserError: the backbone cannot be read, or an option contradicts it.
@@ -75,10 +76,10 @@ class TextEncoder(nn.Module):
         freeze: list[str] | None = None,
         gradient_checkpointing: bool = False,
         compile: bool = False,
+        cpu_kernels: CPUKernels = "auto",
     ) -> None:
         super().__init__()
-        if dropout is not None and not 0 <= dropout < 1:
-            raise UserError(f"model.dropout {dropout}: a probability, from 0 to below 1")
+        self.cpu_kernels = kernels("off" if compile else cpu_kernels)  # torch.compile brings kernels of its own
         source = load_backbone(backbone)
         self.name, self.revision, self.folder = source.name, source.revision, source.folder
         self.normalize, self.similarity = source.normalize, source.similarity
@@ -98,9 +99,10 @@ class TextEncoder(nn.Module):
         # a decoder would keep keys and values for a next token
         has_cache = "use_cache" in inspect.signature(self.backbone.forward).parameters
         self._no_cache = {"use_cache": False} if has_cache else {}
-        use_fast_dropout(self.backbone, dropout)
-        if not compile:  # which brings kernels of its own
-            use_onednn(self.backbone)
+        if dropout is not None:
+            set_dropout(self.backbone, dropout)
+        use_fast_dropout(self.backbone, self.cpu_kernels.faster)
+        use_onednn(self.backbone, self.cpu_kernels.faster)
         if gradient_checkpointing:
             renamed = hasattr(self.backbone, "activation_checkpointing_enable")
             getattr(self.backbone, f"{'activation' if renamed else 'gradient'}_checkpointing_enable")()

@@ -13,6 +13,7 @@ from compret.evaluation.approximate import Search
 from compret.losses import InfoNCE, own_texts
 from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
+from compret.nn.cpu import CPUKernels
 from compret.nn.encoder import LoRA, TextEncoder
 from compret.nn.pooling import Pooling
 from compret.tasks.optimizer import AdamW, configure
@@ -34,6 +35,7 @@ class DualEncoder(SuiteRunner):
         freeze: prefixes of parameter names that are not trained.
         gradient_checkpointing: recompute activations in the backward pass, to save memory.
         compile: torch.compile the backbone.
+        cpu_kernels: on a CPU, those that this machine has measured to be faster than torch's; off for torch's alone.
         search: how documents are found when testing: exact, or faiss (approximate).
         chunk_size: texts whose activations are held at a time (GradCache); all of the batch's if not given.
         loss: InfoNCE's temperature and directions.
@@ -52,6 +54,7 @@ class DualEncoder(SuiteRunner):
         freeze: list[str] | None = None,
         gradient_checkpointing: bool = False,
         compile: bool = False,
+        cpu_kernels: CPUKernels = "auto",
         search: Search = "exact",
         chunk_size: int | None = None,
         loss: InfoNCE = InfoNCE(),
@@ -77,6 +80,7 @@ class DualEncoder(SuiteRunner):
             freeze=freeze,
             gradient_checkpointing=gradient_checkpointing,
             compile=compile,
+            cpu_kernels=cpu_kernels,
         )
         self.chunk_size, self.search = checked_size(chunk_size), search
         self.loss = loss

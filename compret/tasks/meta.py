@@ -38,6 +38,7 @@ def run_meta(task: SuiteRunner) -> dict[str, Any]:
         "config_hash": hashlib.sha256(config.encode()).hexdigest() if config else None,
         "seed": int(seed) if seed else None,
         "device": str(task.device),
+        "cpu_kernels": task.encoder.cpu_kernels.to_dict() if task.device.type == "cpu" else None,
         "precision": str(trainer.precision),
         "search": task.search,
         "recall": {"backbone": recalls.name, "revision": recalls.revision, "weight": task.recall.weight},

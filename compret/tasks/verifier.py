@@ -30,6 +30,7 @@ from compret.losses import Contrast, PairLoss, own_texts
 from compret.metrics.calibration import Calibration
 from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
+from compret.nn.cpu import CPUKernels, use_fast_dropout
 from compret.nn.encoder import LoRA, TextEncoder
 from compret.nn.pairs import BUDGET, TokenStates, joined, score_all, score_pairs, token_states
 from compret.nn.pooling import Pooling
@@ -69,6 +70,7 @@ class SimilarityMapVerifier(SuiteRunner):
         false_accept_rate: share of near-misses that the calibrated threshold may accept.
         gradient_checkpointing: recompute the encoder's activations in the backward pass, to save memory.
         compile: torch.compile the backbone.
+        cpu_kernels: on a CPU, those that this machine has measured to be faster than torch's; off for torch's alone.
         search: how documents are found when testing: exact, or faiss (approximate).
         chunk_size: texts whose activations are held at a time (GradCache); all of the batch's if not given.
         budget: floats that a block of pairs may hold; it changes no number.
@@ -97,6 +99,7 @@ class SimilarityMapVerifier(SuiteRunner):
         false_accept_rate: float = 0.05,
         gradient_checkpointing: bool = False,
         compile: bool = False,
+        cpu_kernels: CPUKernels = "auto",
         search: Search = "exact",
         chunk_size: int | None = None,
         budget: int = BUDGET,
@@ -131,7 +134,9 @@ class SimilarityMapVerifier(SuiteRunner):
             freeze=freeze,
             gradient_checkpointing=gradient_checkpointing,
             compile=compile,
+            cpu_kernels=cpu_kernels,
         )
+        use_fast_dropout(self.verifier, self.encoder.cpu_kernels.faster)
         if self.encoder.max_length > self.verifier.max_tokens:
             raise UserError(
                 f"max_length {self.encoder.max_length}: the verifier takes maps of {self.verifier.max_tokens} tokens"
@@ -146,7 +151,11 @@ class SimilarityMapVerifier(SuiteRunner):
         self.optimizer, self.verifier_optimizer = optimizer, verifier_optimizer
         self.false_accept_rate = false_accept_rate
         self.calibration: Calibration | None = None
-        recalls = TextEncoder(recall, max_length=max_length).eval().requires_grad_(False) if recall else None
+        recalls = (
+            TextEncoder(recall, max_length=max_length, cpu_kernels=cpu_kernels).eval().requires_grad_(False)
+            if recall
+            else None
+        )
         self.recall = Recall(recalls, recall_weight)
         self.retention = Retention(self.encoder, retention)
         self.cache = StateCache(self.encoder.width, disk_budget)
