@@ -10,16 +10,19 @@ import sys
 from collections.abc import Callable, Sequence
 
 from compret import __version__
-from compret.signals import end_with_launcher, ending
+from compret.signals import end_with_launcher, ending, wait_for_launcher
 
 COMMANDS = {
     "fit": "train, with checkpoints, validation and an export that SentenceTransformer loads",
     "validate": "run the validation suites",
     "test": "run benchmark suites and write results.json; NanoBEIR with the default backbone if nothing is given",
     "predict": "embed the lines of a text file",
+    "perturb": "make near-misses and paraphrases of the texts in a file",
     "report": "print a table of results.json files",
     "ls": "list the shipped configs",
     "cp": "copy a shipped config, to change it",
+    "init": "write a config with your files filled in",
+    "doctor": "say what this machine gives a run, how fast it is, and what would help",
 }
 
 
@@ -33,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if isinstance(error, KeyboardInterrupt):
                 ending.told = ending.told or signal.SIGINT
             if ending.told is None:
+                wait_for_launcher(error)
                 raise
             ending.say()
             return ending.code  # whatever else went wrong on the way out
@@ -49,10 +53,31 @@ def _command(arguments: list[str]) -> int:
 
             ending.how = "unwind"
             return report(arguments[1:])
+        if command == "perturb":
+            from compret.perturb_command import main as perturb
+
+            ending.how = "unwind"
+            return perturb(arguments[1:])
         if command in ("ls", "cp"):
             from compret import recipes
 
             return int(getattr(recipes, command)(arguments[1:]))
+        if command == "init":
+            from compret.init import init
+
+            return init(arguments[1:])
+        if command == "doctor":
+            from compret.doctor import doctor
+
+            ending.how = "unwind"
+            return doctor(arguments[1:])
+        from compret.help import is_asked, show
+
+        if is_asked(arguments):
+            return show(arguments)
+        from compret.precheck import precheck
+
+        precheck(arguments)
         os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
         run = _runner()
         ending.how = "unwind"

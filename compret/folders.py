@@ -1,14 +1,9 @@
-"""A run's folders, logs/NAME/VERSION and checkpoints/NAME/VERSION: which they are, made once, gone if nothing began."""
+"""A run's folders, logs/NAME/VERSION and checkpoints/NAME/VERSION, and the checkpoint that a user means."""
 
 from __future__ import annotations
 
-import shutil
-from contextlib import suppress
 from pathlib import Path
 
-from lightning.pytorch import Callback, LightningModule, Trainer
-
-from compret.distributed import launch
 from compret.types import UserError
 
 ROOMS = ("logs", "checkpoints")
@@ -58,47 +53,15 @@ def newest_checkpoint(root: Path, name: str, which: str) -> Path:
     return max(found, key=lambda path: (path.stat().st_mtime_ns, path.parent.name))
 
 
-class RunFolders(Callback):
-    """Makes the folders of a run, and takes those away in which nothing came of it, so that none uses up a version.
+def meant_checkpoint(given: str | None, root: Path, name: str) -> Path | None:
+    """The checkpoint that `--ckpt_path` means.
 
-    A fit has begun with its training, anything else when its numbers are there.
+    Raises:
+        UserError: it is a word of Lightning's for which compret has no file.
     """
-
-    def __init__(self) -> None:
-        self.made: list[Path] = []
-        """By this run, those above before those below."""
-        self.versions: list[Path] = []
-        self.has_begun = False
-
-    def make(self, folder: Path) -> None:
-        """Make a folder of the run's. Rank 0 alone does: the others take it from Lightning, which broadcasts it.
-
-        Raises:
-            UserError: it cannot be made.
-        """
-        if launch().rank > 0:
-            return
-        missing = [path for path in (*reversed(folder.parents), folder) if not path.exists()]
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            told = f"{folder}: cannot be written ({error.strerror}); set --trainer.default_root_dir"
-            raise UserError(told) from error
-        self.made += missing
-        self.versions += missing[-1:]
-
-    def __enter__(self) -> RunFolders:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Remove what this run has made and left empty; where it failed before it began, with what the start wrote."""
-        for folder in self.versions if kind is not None and not self.has_begun else []:
-            shutil.rmtree(folder, ignore_errors=True)
-        for folder in reversed(self.made):
-            with suppress(OSError):  # somebody's, by now
-                folder.rmdir()
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.has_begun = True
-
-    on_validation_end = on_test_end = on_predict_end = on_train_start
+    if given in ("last", "best"):
+        return newest_checkpoint(root, name, given)
+    if given == "hpc" or (given and given.startswith("registry") and not Path(given).exists()):
+        meant = "a SLURM job that is queued anew finds its last.ckpt by itself" if given == "hpc" else "there is none"
+        raise UserError(f"--ckpt_path {given}: {meant}; give a file, or last or best with --name")
+    return Path(given) if given else None

@@ -1,42 +1,20 @@
-"""What jsonargparse says of a wrong option, in one line: the option, what is wrong with it, what was meant."""
+"""The parser of fit, validate, test and predict: its configs by name, and a wrong value told in one line."""
 
 from __future__ import annotations
 
-import difflib
 import math
-import re
-from collections.abc import Iterable
-from importlib import import_module
-from typing import NoReturn
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ActionConfigFile, Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
+from compret.config_files import find_config
 from compret.types import UserError
 
-_UNKNOWN = (
-    r"unrecognized arguments: --([^\s=]+)",
-    r"Subcommand '\w+' does not accept option '([^']+)'",
-    r"Group '([^']+)' does not accept option '([^']+)'",
-    r"Option '([^']+)' is not accepted",
-)
-_FRAME = (
-    r"Parser key|Does not validate|Subtypes:|Errors:|Given value|Problem with given class_path|Expected a .*NoneType"
-)
-_WORDS = (
-    (r"<class '(?:\w+\.)*(\w+)'>", r"\1"),
-    (r"(?:typing\.)?Literal\[(.*)\]", r"one of \1"),
-    (r"Expected an? one of", "expected one of"),
-    (r"Expected an? (?:path but|dot import path string).*", "no such class or file"),
-    (r"Unable to load config.*", "no such class or file"),
-    (r"\. Got value:.*", ""),
-    (r"^Expected", "expected"),
-    (r"^expected a (?=[aeiou])", "expected an "),
-    (r"expected an? list$", "expected a list, as in [a,b]"),
-)
-"""What jsonargparse writes for programmers -> what it means to a user."""
-
-
+_KEY, _REQUIRED, _GOT, _UNION = 'Parser key "', "the following arguments are required: ", ". Got value: ", "- Expected "
+_NO_CLASS = ("Expected a dot import path string: ", "Unable to load config ")
+"""How jsonargparse begins what it says: its exceptions have no fields that tell the same."""
 _LEAST = {
     "checkpoint_every": 1,
     "seed_everything": 0,
@@ -62,58 +40,70 @@ def check_numbers(options: Namespace) -> None:
         raise UserError(f"--seed_everything {options['seed_everything']}: at most {_LARGEST_SEED}")
 
 
+class FindConfig(ActionConfigFile):
+    """`--config name.yaml`: a path, a file of ./configs, or one of the configs that compret ships."""
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
+        found = str(find_config(values)) if isinstance(values, str) else values
+        try:
+            super().__call__(parser, cfg, found, option_string)  # type: ignore[no-untyped-call]
+        except UserError as error:
+            raise UserError(f"--config {values}: {error}") from error
+
+
 class OneLineParser(LightningArgumentParser):
     """LightningArgumentParser that raises UserError for a wrong option where its base writes the whole usage."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if not self.exit_on_error:
             super().error(message, ex)
-        raise UserError(in_one_line(message, getattr(ex, "subcommand_parser", None) or self)) from ex
+        raise UserError(in_one_line(message, ex)) from ex
 
 
-def in_one_line(message: str, parser: ArgumentParser) -> str:
-    """The option that a message of jsonargparse is about and what is wrong with it; its own words if unclear."""
-    path = list(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', message)))
-    if unknown := next(filter(None, (re.search(pattern, message) for pattern in _UNKNOWN)), None):
-        return _unknown(path, ".".join(unknown.groups()), message, parser)
-    if missing := re.search(r"the following arguments are required: (\S+)", message):
-        return f"--{'.'.join([*path, missing[1]])}: must be given"
-    lines = (_reworded(line) for line in message.splitlines() if not re.search(_FRAME, line))
-    reasons = "; ".join(dict.fromkeys(filter(None, lines))) or "not accepted"
-    return f"--{'.'.join(path)}{_given(message)}: {reasons}" if path else reasons
+def in_one_line(message: str, error: BaseException | None) -> str:
+    """The option that an error of jsonargparse is about, its value, and what the innermost cause says of it.
+
+    Args:
+        message: its own words, taken where there is no cause.
+    """
+    chain = [str(cause) for cause in _causes(error)] or [message]
+    keys = [text.removeprefix(_KEY).partition('"')[0] for text in chain if text.startswith(_KEY)]
+    path = list(dict.fromkeys(keys))
+    leaf = chain[-1].splitlines()[-1].rpartition('": ')[2] if chain[-1].startswith(_KEY) else chain[-1]
+    if leaf.startswith(_REQUIRED):
+        return f"--{'.'.join([*path, leaf.removeprefix(_REQUIRED)])}: must be given"
+    for opening in _NO_CLASS:
+        if leaf.startswith(opening):
+            value = leaf.removeprefix(opening).strip("'\"")
+            return f"--{'.'.join(path)} {value}: no such class or file"
+    reason, _, value = leaf.partition(_GOT)
+    reasons = _of_union(chain[-2]) if len(chain) > 1 and reason.startswith("Expected ") else []
+    said = "; ".join(reasons or [_plain(reason)])
+    return f"--{'.'.join(path)}{f' {value}' if value else ''}: {said}" if path else said
 
 
-def _given(message: str) -> str:
-    """The value that the user gave, behind a space; of nested messages the innermost names it first."""
-    given = re.search(
-        r"(?:Given value|Got value): (?:NestedArg\(key=.*, val='?)?(.*?)(?:'?\))?$", message, re.MULTILINE
-    )
-    return f" {given[1]}" if given else ""
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
-def _unknown(path: list[str], name: str, message: str, parser: ArgumentParser) -> str:
-    """That there is no such option, and what was meant: of the class that was to take it, or of the command."""
-    owner = re.findall(r"Problem with given class_path '([^']+)'", message)
-    known = list(_options_of(owner[-1]) if owner else parser.get_defaults().keys())
-    place = f" of {owner[-1].rpartition('.')[2]}" if owner else ""
-    if close := difflib.get_close_matches(name, known, n=1):
-        meant = f"did you mean --{'.'.join([*path, *close])}?"
-    elif owner:
-        meant = f"it has {', '.join(known)}" if known else "it has none"
-    else:
-        meant = f"{parser.prog.replace(' [options]', '')} --help lists them"
-    return f"--{'.'.join([*path, name])}: no such option{place}; {meant}"
+def _of_union(text: str) -> list[str]:
+    """What each type of a union expects, None left out; nothing where one of them says more than that."""
+    errors = [line.strip() for line in text.partition("Errors:\n")[2].splitlines() if line.startswith("  - ")]
+    if not all(line.startswith(_UNION) for line in errors):
+        return []
+    return [_plain(line.removeprefix("- ")) for line in errors if "NoneType" not in line]
 
 
-def _options_of(class_path: str) -> Iterable[str]:
-    module, _, name = class_path.rpartition(".")
-    parser = ArgumentParser(exit_on_error=False)
-    parser.add_class_arguments(getattr(import_module(module), name))
-    return parser.get_defaults().keys()
-
-
-def _reworded(line: str) -> str:
-    line = line.strip().removeprefix("- ")
-    for pattern, words in _WORDS:
-        line = re.sub(pattern, words, line)
-    return line
+def _plain(reason: str) -> str:
+    """What a type's check expects, in words: `Expected a <class 'float'>` becomes `expected a float`."""
+    if not reason.startswith(("Expected a ", "Expected an ")):
+        return " ".join(reason.split())
+    kind = reason.partition(_GOT)[0].split(maxsplit=2)[2].removeprefix("typing.")
+    if kind.startswith("Literal["):
+        return f"expected one of {kind[len('Literal[') : -1]}"
+    if kind.startswith("<class '"):
+        kind = kind[len("<class '") : -2].rpartition(".")[2]
+    article = "an" if kind[0] in "aeiou" else "a"
+    return f"expected {article} {kind}{', as in [a,b]' if kind == 'list' else ''}"

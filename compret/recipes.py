@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from compret.plain_parser import PlainParser
 from compret.types import UserError
 
 _KINDS = (".yaml", ".sbatch")
@@ -65,8 +65,8 @@ def cp(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _parser(command: str, description: str | None, example: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(prog=f"compret {command}", description=description, epilog=f"Example: {example}")
+def _parser(command: str, description: str | None, example: str) -> PlainParser:
+    return PlainParser(prog=f"compret {command}", description=description, epilog=f"Example: {example}")
 
 
 def _purpose(path: Path) -> str:

@@ -17,19 +17,27 @@ _MOST_BYTES = 16 << 20
 
 @dataclass(frozen=True)
 class ResultsFile:
-    """What a results.json holds: numbers are finite or None, and each dataset has its facts."""
+    """What a results.json holds: numbers are finite or None, and each set has its facts."""
 
     path: Path
     meta: Mapping[str, Any]
-    retrieval: Mapping[str, Mapping[str, Any]]
-    """Dataset -> metric -> value; without the mean, which follows from them."""
-    near_miss: Mapping[str, Mapping[str, Any]]
-    nevir: Mapping[str, Mapping[str, Any]]
+    kinds: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    """Kind of suite -> set -> metric -> value; without the mean, which follows from them."""
     timing: Mapping[str, Mapping[str, float]]
 
-    def about(self, name: str) -> Mapping[str, str]:
-        """A dataset's fingerprint and what it was scored by."""
+    def about(self, name: str) -> Mapping[str, Any]:
+        """A set's fingerprint, what it was scored by and the like."""
         return self.meta["data"][name]  # type: ignore[no-any-return]
+
+    def check_rows(self, path: Path, name: str, rows: int, *counts: str) -> None:
+        """Hold a file beside this one to as many rows as the dataset's counts say.
+
+        Raises:
+            UserError: it has more or fewer.
+        """
+        expected = sum(self.meta["counts"][name].get(count, 0) for count in counts)
+        if rows != expected:
+            raise UserError(f"{path}: {rows} {counts[0]}, where {self.path} counts {expected}; give the whole file")
 
 
 def read_results_file(path: str | Path) -> ResultsFile:
@@ -43,18 +51,15 @@ def read_results_file(path: str | Path) -> ResultsFile:
     stored = Settings(str(file), read_json(file, _MOST_BYTES))
     meta, timing = stored.part("meta"), stored.part("timing")
     data, counts = meta.part("data"), meta.part("counts")
-    for room, metric in (("retrieval", "ndcg@10"), ("nearmiss", "auroc"), ("nevir", "paired_accuracy")):
-        entries = stored.part(room, Settings(str(file), {}) if room == "nevir" else ...)
+    kinds: dict[str, dict[str, Any]] = {}
+    for kind in [key for key in stored.content if key not in ("meta", "timing")]:
+        entries = stored.part(kind)
+        kinds[kind] = {name: entries.part(name).content for name in entries.content if name != "mean"}
         for name in entries.content:
-            entry = entries.part(name)
-            _check_numbers(entry)
-            if metric not in entry.content:
-                raise UserError(f"{entry.origin}: '{metric}' is missing")
-            if name != "mean":
-                _check_facts(data.part(name), counts.part(name), timing.part(name), room)
-    retrieval = {name: entry for name, entry in stored.content["retrieval"].items() if name != "mean"}
-    nevir = stored.content.get("nevir") or {}
-    return ResultsFile(file, meta.content, retrieval, stored.content["nearmiss"], nevir, timing.content)
+            _check_numbers(entries.part(name))
+        for name in kinds[kind]:
+            _check_facts(data.part(name), counts.part(name), timing.part(name))
+    return ResultsFile(file, meta.content, kinds, timing.content)
 
 
 def stem(name: str) -> str:
@@ -71,10 +76,10 @@ def _check_numbers(entry: Settings) -> None:
             entry.number(key, None)
 
 
-def _check_facts(about: Settings, counts: Settings, seconds: Settings, room: str) -> None:
-    for key in ("fingerprint", "score", *(("suite", "ndcg_gain") if room == "retrieval" else ())):
+def _check_facts(about: Settings, counts: Settings, seconds: Settings) -> None:
+    for key in {"fingerprint", "score", *about.content}:
         about.text(key)
-    for key in {*counts.content, *(("queries", "dropped_queries") if room == "retrieval" else ())}:
+    for key in counts.content:
         counts.whole(key, 0)
     for key in seconds.content:
         seconds.number(key)

@@ -10,13 +10,15 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Literal
+from typing import Literal, NoReturn
 
 LAUNCHER = "COMPRET_LAUNCHER"
 """Variable that tells the ranks that Lightning starts which process started them."""
+_UNHEARD, _UNWINDING = 3.0, 20.0
+"""Seconds that a signal may go unheard, since Python waits for native code, and that a process may take to tidy up."""
 _SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "told to end"}
 
 
@@ -25,12 +27,15 @@ class Ending:
 
     `leave` ends the process in the handler, for when there is nothing to tidy up: an exception that is raised while
     modules are imported may be lost. `unwind` raises SystemExit, so that what is half-written goes. `note` leaves it to
-    a training loop to end after its step. The same signal once more is answered more rudely.
+    a training loop to end after its step. The same signal once more is answered more rudely. A thread sees to it that a
+    process ends that is in native code, such as a rank that waits for another one's connection, which hears nothing.
     """
 
     def __init__(self) -> None:
         self.told: int | None = None
         self.how: Literal["leave", "unwind", "note"] = "leave"
+        self.tidy: Callable[[], None] | None = None
+        """What to do at least where there is no unwinding."""
 
     @contextmanager
     def listening(self, is_last: bool) -> Iterator[None]:
@@ -40,23 +45,40 @@ class Ending:
             is_last: the process ends with the block: a signal that comes later is too late and changes nothing. Else
                 the handlers from before come back.
         """
-        self.told, self.how = None, "leave"
+        self.told, self.how, self.tidy = None, "leave", None
         if threading.current_thread() is not threading.main_thread():
             yield
             return
         before = {number: signal.getsignal(number) for number in _SAID}
+        heard, told = os.pipe()
+        os.set_blocking(told, False)
+        told_before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
+        over = threading.Event()
+        threading.Thread(target=self._insist, args=(heard, over), name="ending", daemon=True).start()
+        unraisable_before = sys.unraisablehook
+        sys.unraisablehook = self._unless_ending
         self.listen()
         try:
             yield
         finally:
+            sys.unraisablehook = unraisable_before
             for number in _SAID:
                 signal.signal(number, signal.SIG_IGN if is_last else before[number])
+            signal.set_wakeup_fd(told_before)
+            os.close(told)
+            if not is_last:
+                over.set()
 
     def listen(self) -> None:
         """Take the signals, also back from Lightning, which puts its handlers in at the start of each run."""
         if threading.current_thread() is threading.main_thread():
             for number in _SAID:
                 signal.signal(number, self._hear)
+
+    def _unless_ending(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """A signal that came in a finalizer, which lets no exception out, is no error to tell; `_insist` sees to it."""
+        if not (self.told is not None and unraisable.exc_type is SystemExit):
+            sys.__unraisablehook__(unraisable)
 
     @property
     def code(self) -> int:
@@ -67,18 +89,39 @@ class Ending:
         if self.told is not None and not is_launched():
             sys.stderr.write(f"compret: {_SAID[signal.Signals(self.told)]}\n")
 
+    def leave(self) -> NoReturn:
+        """Unwind for the signal that was noted."""
+        self.how = "leave"
+        raise SystemExit(self.code)
+
+    def _insist(self, heard: int, over: threading.Event) -> None:
+        """End the process where a signal does not; `heard` gives the number of each as it comes."""
+        with open(heard, "rb", buffering=0) as signals:
+            number = next((byte[0] for byte in iter(lambda: signals.read(1), b"") if byte[0] in _SAID), None)
+        if number is None or over.wait(_UNHEARD):
+            return
+        while self.how == "note":
+            over.wait(_UNHEARD)
+        if self.told is None or not over.wait(_UNWINDING):
+            self.told = self.told or number
+            self._exit()
+
+    def _exit(self) -> NoReturn:
+        if self.tidy is not None:
+            self.tidy()
+        self.say()
+        sys.stderr.flush()
+        os._exit(self.code)
+
     def _hear(self, number: int, frame: FrameType | None) -> None:
         is_first, is_repeated = self.told is None, self.told == number
         if not (is_first or is_repeated):
             return  # a terminal and a launcher may tell the same end in two ways
         self.told = number
         if self.how == "leave":
-            self.say()
-            sys.stderr.flush()
-            os._exit(self.code)
+            self._exit()
         if self.how == "unwind" or is_repeated:
-            self.how = "leave"
-            raise SystemExit(self.code)
+            self.leave()
 
 
 ending = Ending()
@@ -88,6 +131,12 @@ ending = Ending()
 def is_launched() -> bool:
     """Whether Lightning started this process as a rank of a run that compret began."""
     return LAUNCHER in os.environ and os.environ.get("LOCAL_RANK", "0") != "0"
+
+
+def wait_for_launcher(error: BaseException) -> None:
+    """Give what started this rank the time to end: if it does, it has closed a connection, and that was the error."""
+    if is_launched() and isinstance(error, Exception):
+        time.sleep(_UNHEARD)
 
 
 def end_with_launcher(every: float = 0.5) -> None:

@@ -5,9 +5,9 @@ B texts, C candidates, M tokens, D width. Nothing here computes, and nothing her
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,8 +21,22 @@ Row: TypeAlias = tuple[int, int]
 """(source, row of the source)."""
 
 
+def printable(text: str) -> str:
+    """A foreign text as a line: what would end it, steer a terminal or is half a letter is written as an escape."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+
+
+_LONGEST_LINE = 2000
+"""Characters of an error, in which the longest paths and lists of names have room."""
+
+
 class UserError(Exception):
     """A mistake that the user can mend: one line that names the file, row or option and what to do (exit code 2)."""
+
+    def __str__(self) -> str:
+        """One line of moderate length, whatever the values have in it that a foreign file gives."""
+        said = printable(super().__str__())
+        return said if len(said) <= _LONGEST_LINE else f"{said[: _LONGEST_LINE // 2]} ... {said[-_LONGEST_LINE // 2 :]}"
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,7 @@ class Tokenized:
     """Texts that were longer than the limit and lost their end."""
 
 
-@dataclass(frozen=True)
+@dataclass  # not frozen, as no batch is: Lightning walks through batches in some precisions, and sets their fields
 class TokenBatch:
     """Padded token ids, ready for one pass of the backbone."""
 
@@ -64,17 +78,18 @@ class Encoded:
     """float32, `(B, D)`, not normalised."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class TripletBatch:
-    """B anchors, B positives and C explicit negatives, as token passes grouped by length.
+    """B anchors, the positives of the first P of them and C explicit negatives, as token passes grouped by length.
 
-    The passes hold all texts; `*_rows` say where each role's texts stand in the passes' outputs laid end to end.
-    `*_keys` are 64-bit hashes of the texts, by which equal candidates are known without comparing text.
+    P is B but for labelled pairs, of which one of label 0 has no positive. The passes hold all texts; `*_rows` say
+    where each role's texts stand in the passes' outputs laid end to end. `*_keys` are 64-bit hashes of the texts, by
+    which equal candidates are known without comparing text.
     """
 
     passes: tuple[TokenBatch, ...]
     anchor_rows_B: Tensor
-    positive_rows_B: Tensor
+    positive_rows_P: Tensor
     negative_rows_C: Tensor
     negative_anchors: tuple[int, ...]
     """The anchor that each of the C negatives was given for; on the host, as `places`."""
@@ -83,10 +98,14 @@ class TripletBatch:
     truncated: int
     """Texts that lost their end to the length limit."""
     anchor_keys_B: Tensor
-    positive_keys_B: Tensor
+    positive_keys_P: Tensor
     negative_keys_C: Tensor
+    queries: tuple[bool, ...]
+    """Which of all texts, in the order of `places`, have a query's prompt."""
     rows: tuple[Row, ...] = ()
     """Where each of the B rows stands in the sources; empty for rows that come from none."""
+    columns: Mapping[str, Tensor] = field(default_factory=dict)
+    """Numbers that the loss asked for, float32 `(B,)` each; NaN where a row has none."""
 
     def __len__(self) -> int:
         return len(self.anchor_rows_B)
@@ -102,103 +121,71 @@ class TripletBatch:
         return tuple(length for p in self.passes for length in p.lengths)
 
     def to(self, device: device | str, non_blocking: bool = False) -> TripletBatch:
-        moved = {k: v.to(device, non_blocking=non_blocking) for k, v in self._tensors().items()}
-        return replace(self, passes=tuple(p.to(device, non_blocking) for p in self.passes), **moved)
+        passes = tuple(p.to(device, non_blocking) for p in self.passes)
+        return self._with(passes, lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> TripletBatch:
-        pinned = {k: v.pin_memory() for k, v in self._tensors().items()}
-        return replace(self, passes=tuple(p.pin_memory() for p in self.passes), **pinned)
+        return self._with(tuple(p.pin_memory() for p in self.passes), lambda tensor: tensor.pin_memory())
 
-    def _tensors(self) -> dict[str, Any]:
-        return {k: v for k, v in vars(self).items() if not isinstance(v, tuple | int)}
+    def _with(self, passes: tuple[TokenBatch, ...], change: Callable[[Tensor], Tensor]) -> TripletBatch:
+        """The same with other passes, and all tensors changed."""
+        tensors = {k: v for k, v in vars(self).items() if not isinstance(v, tuple | int | Mapping)}
+        changed: dict[str, Any] = {name: change(tensor) for name, tensor in tensors.items()}
+        changed["columns"] = {name: change(column) for name, column in self.columns.items()}
+        return replace(self, passes=passes, **changed)
 
 
 @dataclass(frozen=True)
 class PairScores:
-    """A verifier's scores of a batch of B anchors, their positives and C explicit negatives."""
+    """Scores of a batch: B anchors that have a positive, C explicit negatives, T of which are in a row with a positive.
+
+    T is C but for labelled pairs of label 0, whose negatives stand behind the others. Sums over B, C and T are divided
+    by their means over ranks, so that the mean over ranks is that over all of them.
+    """
 
     positives_B: Tensor
     """Each anchor with its own positive."""
     negatives_C: Tensor
     """Each negative with the anchor that it was given for."""
-    anchors_C: Tensor
-    """int64: that anchor's row."""
-    every_BC: Tensor | None
-    """Each anchor with the positives of all ranks and, where the loss wants them, then all negatives; or with some."""
-    rows_B: Tensor
-    """int64: where each anchor's positive stands among those."""
-    duplicates_BC: Tensor
-    """bool: True where such a candidate is the same text as the anchor or its positive."""
+    anchors_T: Tensor
+    """int64: which of the B anchors each of the first T negatives was given for."""
+    positives_a_rank: float
+    """Mean of B over ranks, as of C and T below."""
     negatives_a_rank: float
-    """Mean of C over ranks: sums over C are divided by it, so that the mean over ranks is that over all negatives."""
+    triplets_a_rank: float
+    rows_B: Tensor
+    """int64: where each anchor's positive stands among the candidates, and it among the anchors of all ranks."""
+    every_BC: Tensor | None = None
+    """Each anchor with its candidates: the positives of all ranks and, if the loss needs them, then all negatives; or
+    with some of them."""
+    duplicates_BC: Tensor | None = None
+    """bool: True where such a candidate is the same text as the anchor or its positive."""
+    reverse_BA: Tensor | None = None
+    """Each positive with the A anchors of all ranks, for symmetric losses."""
+    duplicates_BA: Tensor | None = None
+    """bool: True where such an anchor is the same text as the positive or its anchor."""
+    columns: Mapping[str, Tensor] = field(default_factory=dict)
+    """Numbers of the rows that the loss needs, one a row: first those of the B anchors; NaN where a row has none."""
+    teacher_positives_B: Tensor | None = None
+    """A teacher's scores of the same pairs, on any scale: those of the column `teacher`, if the loss needs it."""
+    teacher_negatives_C: Tensor | None = None
+    """Those of the column `teacher_negative`."""
+    teacher_every_BC: Tensor | None = None
+    """A teacher's scores of the candidates, from whoever computes them."""
 
 
-class OfTexts:
-    """Data that holds texts only: it looks the same on every device, which Lightning asks it to move to."""
-
-    def to(self, device: device | str) -> Self:
-        return self
+Content = TypeVar("Content")
 
 
-@dataclass(frozen=True)
-class RetrievalSet(OfTexts):
-    """One retrieval dataset: documents, queries and judgements."""
+class Whole(Generic[Content]):
+    """A whole dataset as one batch of Lightning's: no collection that it would walk through, to move or convert it."""
 
-    name: str
-    suite: str
-    """NanoBEIR or BEIR: the name under which means are logged."""
-    document_ids: Sequence[str]
-    documents: Sequence[str]
-    query_ids: Sequence[str]
-    queries: Sequence[str]
-    qrels: Mapping[str, Mapping[str, int]]
-    """query id -> document id -> grade (0 is judged not relevant); also of documents that are empty and left out."""
-    fingerprint: str
-    """Hash of all that is above."""
-    origin: Mapping[str, object] = field(default_factory=dict)
-    """Maker -> what it made the set from (`pydoc` -> packages, versions, counts), or hub id -> revision; else empty."""
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """What was left out while reading: name -> number."""
-
-
-@dataclass(frozen=True)
-class NearMissSet(OfTexts):
-    """Labelled pairs: an anchor and a candidate that means the same (1) or nearly matches and does not (0)."""
-
-    name: str
-    anchors: Sequence[str]
-    candidates: Sequence[str]
-    labels: Sequence[int]
-    categories: Sequence[str]
-    fingerprint: str
-    validation: NearMissSet | None = None
-    """Pairs on which a threshold may be chosen; never the test pairs themselves."""
-    origin: Mapping[str, object] = field(default_factory=dict)
-    """Maker -> what it made the set from (`pydoc` -> packages, versions, counts), or hub id -> revision; else empty."""
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """What was left out while reading: name -> number."""
+    def __init__(self, content: Content) -> None:
+        self.content = content
 
 
 @dataclass(frozen=True)
-class ContrastSet(OfTexts):
-    """Pairs of documents that contradict each other in one point, each with the query that it answers (NevIR)."""
-
-    name: str
-    queries: Sequence[tuple[str, str]]
-    documents: Sequence[tuple[str, str]]
-    """The first answers the first query, the second the second."""
-    fingerprint: str
-    origin: Mapping[str, object] = field(default_factory=dict)
-    """Hub id -> revision; empty for a file."""
-    counts: Mapping[str, int] = field(default_factory=dict)
-    """What was left out while reading: name -> number."""
-
-
-EvaluationSet: TypeAlias = RetrievalSet | NearMissSet | ContrastSet
-
-
-@dataclass(frozen=True)
-class TextFile(OfTexts):
+class TextFile:
     """Texts to embed, in the order of the file, and where their vectors go."""
 
     path: str

@@ -19,6 +19,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 _TABLES = tempfile.TemporaryDirectory(prefix="compret-tests-")
 os.environ.setdefault("HF_DATASETS_CACHE", _TABLES.name)  # the tests' files are of no use to anyone after them
 torch.set_num_threads(1)  # tiny models gain nothing from more, and threads of parallel tests spin against each other
+os.environ.setdefault("COMPRET_MORE_RANKS", "1")  # two ranks are tested on one core too
 os.environ.setdefault("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
 import_module("lightning.pytorch")  # whose log writes for ever to the stderr of its import, which must be no test's
 
@@ -211,9 +212,7 @@ def compret(
 
 
 @pytest.fixture
-def embedded(
-    tmp_path: Path, triplets: Path, beir: Path, pairs: Path, sentences: list[str], monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def embedded(tmp_path: Path, triplets: Path, beir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small stand-in for the embedded data, so that `pydoc` and `pydoc:...` need not be made."""
     from compret.data import pydoc as module
 
@@ -222,11 +221,8 @@ def embedded(
         (tmp_path / "embedded" / name).symlink_to(beir / content)
     small = module.PyDoc(
         retrieval=triplets,
-        structneg=triplets,
         beir=tmp_path / "embedded",
         validation=tmp_path / "embedded",
-        nearmiss=pairs,
-        nearmiss_validation=write_pairs(tmp_path / "pairs_validation.jsonl", sentences[24:48]),
         fingerprint={},
     )
     monkeypatch.setattr(module, "pydoc", lambda: small)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,14 @@ def finish(run: subprocess.Popen[str], timeout: float = 180) -> str:
     _, said = run.communicate(timeout=timeout)
     assert run.returncode == 0, said[-3000:]
     return said
+
+
+def run_here(command: Sequence[object]) -> None:
+    """The same as a process that must end well, in this one: the seconds of its imports are not the point."""
+    from compret.__main__ import main
+
+    assert tuple(command[: len(COMPRET)]) == COMPRET
+    assert main([*map(str, command[len(COMPRET) :])]) == 0
 
 
 def outcome(command: Sequence[object], timeout: float = 180, **settings: Any) -> tuple[int, str]:
@@ -56,9 +65,10 @@ def step_of(checkpoint: Path) -> int:
 def children(pid: int) -> list[int]:
     """Processes below one, on Linux."""
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
-            found += [child, *children(child)]
+    with suppress(OSError):  # gone meanwhile
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found += [child, *children(child)]
     return found
 
 

@@ -80,7 +80,7 @@ def test_options_override_the_config(compret: Run) -> None:
     parsed = yaml.safe_load(said)
     assert code == 0
     assert parsed["data"]["init_args"]["weights"] == [0.7, 0.3]
-    assert parsed["model"]["init_args"]["loss"]["temperature"] == 0.5
+    assert parsed["model"]["init_args"]["loss"]["init_args"]["temperature"] == 0.5
     assert parsed["model"]["init_args"]["lora"]["rank"] == 4
 
 
@@ -93,7 +93,7 @@ def test_fit_test_predict_and_report_from_one_folder(
     assert compret("fit", "--config", "encoder_baseline.yaml", "--config", "val.yaml", *options)[0] == 0
     run = tmp_path / "checkpoints" / "encoder_baseline" / "version_0"
     assert {p.name for p in run.iterdir()} == {"last.ckpt", "best.ckpt", "export"}
-    assert "InfoNCE(temperature=0.1" in (run / "export" / "README.md").read_text()
+    assert "Contrast(temperature=0.1" in (run / "export" / "README.md").read_text()
     assert (tmp_path / "logs" / "encoder_baseline" / "version_0" / "config.yaml").is_file()
 
     where = ["--data.source", beir, "--data.datasets", "[zoo,park]", "--ckpt_path", run / "last.ckpt"]
@@ -197,10 +197,10 @@ def bad_inputs(tmp: Path, tiny: Path, beir: Path) -> dict[str, tuple[list[object
         "bad checkpoint": ([*test, "--data.source", beir, "--ckpt_path", "not.ckpt"], "not.ckpt: not a checkpoint"),
         "empty checkpoint": ([*fit, "--ckpt_path", "empty.ckpt"], "empty.ckpt: the file is empty"),
         "checkpoint folder": ([*fit, "--ckpt_path", "nomodel"], "nomodel: a folder without .metadata"),
-        "model as checkpoint": ([*fit, "--ckpt_path", tiny], "a model and no checkpoint; give it as --model.backbone"),
+        "model as checkpoint": ([*fit, "--ckpt_path", tiny], "an export, and training cannot go on from it; give last"),
         "no text file": (["predict", *on_tiny(tiny)], "--data.file: must be given"),
         "weights": (
-            [*fit, "--data.weights", "[1,2]", "--data.files", "[a.jsonl]"],
+            [*fit, "--data.weights", "[1,2]", "--data.files", "[column.jsonl]"],
             "data.weights: 2 weights for 1 files",
         ),
         "no option": ([*fit, "--modl.x", 3], "--modl.x: no such option; compret fit --help lists them"),
@@ -216,6 +216,8 @@ def bad_inputs(tmp: Path, tiny: Path, beir: Path) -> dict[str, tuple[list[object
         "no list": ([*fit, "--data.files", "a.jsonl"], "--data.files a.jsonl: expected a list, as in [a,b]"),
         "no class": ([*fit, "--model", "Foo"], "--model Foo: no such class or file"),
         "no choice": ([*fit, "--matmul_precision", "low"], "--matmul_precision low: expected one of 'highest', "),
+        "no abbreviation": ([*fit, "--ckpt_pat", "x"], "--ckpt_pat: no such option; did you mean --ckpt_path?"),
+        "too many ranks": ([*fit, "--trainer.devices", 99], "cores, and more processes only take turns; give at most"),
         "no accelerator": (["test", "--trainer.accelerator", "gpu", "--model.backbone", tiny], "gpu"),
     }
 
@@ -224,14 +226,16 @@ MISTAKES = (
     "missing column, missing value, empty file, broken line, no file, label, unknown qrel, id twice, no model, no hub, "
     "no hub data, no dataset, unwritable, no config, no checkpoint, bad checkpoint, empty checkpoint, "
     "checkpoint folder, model as checkpoint, no text file, weights, no option, misspelt option, option of another, "
-    "misspelt trainer, misspelt in a config, broken config, no number, no list, no class, no choice, no accelerator"
+    "misspelt trainer, misspelt in a config, broken config, no number, no list, no class, no choice, no accelerator, "
+    "no abbreviation, too many ranks"
 ).split(", ")
 
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_told_in_one_line_with_exit_code_2(
-    compret: Run, tmp_path: Path, tiny: Path, beir: Path, name: str
+    compret: Run, tmp_path: Path, tiny: Path, beir: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    monkeypatch.delenv("COMPRET_MORE_RANKS", raising=False)
     arguments, expected = bad_inputs(tmp_path, tiny, beir)[name]
     code, said = compret(*arguments)
     told = [line for line in said.splitlines() if line.startswith("compret: ")]
@@ -241,6 +245,71 @@ def test_a_mistake_is_told_in_one_line_with_exit_code_2(
     assert "Traceback" not in said
     assert not list(tmp_path.rglob("results.json"))
     assert not list(tmp_path.rglob("*.tmp"))
+
+
+VERIFIER = ("--model", "SimilarityMapVerifier")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--model.dropout", 2, "model.dropout 2.0: a probability, from 0 to below 1"),
+        ("--model.dropout", -0.1, "model.dropout -0.1: a probability"),
+        ("--model.dropout", 1, "model.dropout 1.0: a probability"),
+        ("--model.lora.rank", 0, "model.lora.rank 0: at least 1"),
+        ("--model.lora.dropout", 3, "model.lora.dropout 3.0: a probability"),
+        ("--model.max_length", 0, "max_length 0: "),
+        ("--model.max_length", -1, "max_length -1: "),
+        ("--model.chunk_size", 0, "model.chunk_size 0: at least 1 text"),
+        ("--model.loss.temperature", 0, "model.loss.temperature 0.0: above 0"),
+        ("--model.loss.temperature", -1, "model.loss.temperature -1.0: above 0"),
+        ("--model.optimizer.lr", -1, "model.optimizer.lr -1.0: at least 0"),
+        ("--model.optimizer.weight_decay", ".inf", "model.optimizer.weight_decay inf: at least 0, and finite"),
+        ("--model.optimizer.warmup", -1, "model.optimizer.warmup -1: at least 0"),
+        ("--model.retention", -1, "model.retention -1.0: at least 0"),
+        ("--model.recall_weight", -1, "model.recall_weight -1.0: at least 0"),
+        ("--model.false_accept_rate", 1, "model.false_accept_rate 1.0: a share from 0 to below 1"),
+        ("--model.false_accept_rate", -0.1, "model.false_accept_rate -0.1: a share"),
+        ("--model.budget", 0, "model.budget 0: at least 1"),
+        ("--model.disk_budget", -1, "model.disk_budget -1: at least 0"),
+        ("--data.batch_size", 0, "data.batch_size"),
+        ("--data.batch_size", -8, "data.batch_size"),
+        ("--checkpoint_every", 0, "--checkpoint_every 0: at least 1"),
+        ("--checkpoint_every", -5, "--checkpoint_every -5: at least 1"),
+        ("--seed_everything", -3, "--seed_everything -3: at least 0"),
+        ("--seed_everything", 2**40, "--seed_everything 1099511627776: at most 4294967295"),
+        ("--trainer.gradient_clip_val", -1, "--trainer.gradient_clip_val -1: at least 0"),
+        ("--trainer.accumulate_grad_batches", 0, "--trainer.accumulate_grad_batches 0: at least 1"),
+        ("--trainer.max_steps", -7, "`max_steps` must be"),
+    ],
+)
+def test_a_number_out_of_range_is_told_in_one_line(
+    compret: Run, tiny: Path, triplets: Path, tmp_path: Path, option: str, value: object, told: str
+) -> None:
+    of_verifiers = ("retention", "recall_weight", "false_accept_rate", "budget")
+    model = VERIFIER if option.endswith(of_verifiers) else ()
+    code, said = compret("fit", *model, *fit_options(tiny, triplets, 1, f"{option}={value}"))
+    (line,) = [line for line in said.splitlines() if line.startswith("compret: ")]
+    assert (code, told in line, "Traceback" in said) == (2, True, False), said
+    assert not (tmp_path / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("loss", ["Contrast", "RankNet", "Binary"])
+def test_no_loss_divides_by_nothing(compret: Run, tiny: Path, triplets: Path, loss: str) -> None:
+    options = fit_options(tiny, triplets, 1, "--model.loss", loss, "--model.loss.temperature", 0)
+    code, said = compret("fit", *VERIFIER, *options)
+    assert (code, "model.loss.temperature 0.0: above 0" in said) == (2, True), said
+
+
+def test_slow_bf16_is_told_with_the_measured_ratio(
+    compret: Run, tiny: Path, triplets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for slowdown, precision, is_told in ((312.4, "bf16-mixed", True), (0.5, "bf16-mixed", False), (312.4, 32, False)):
+        monkeypatch.setattr("compret.nn.bf16.bf16_slowdown", lambda slowdown=slowdown: slowdown)
+        code, said = compret("fit", *fit_options(tiny, triplets, 1, "--trainer.precision", precision))
+        assert code == 0, said
+        told = "bf16: on this CPU, products of bf16 matrices take 312.4 times as long as float32's"
+        assert (told in said) == is_told
 
 
 def test_no_traceback_reaches_the_terminal(tmp_path: Path) -> None:

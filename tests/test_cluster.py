@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from compret.config_files import shipped_configs
-from compret.distributed import Job, Launch, check_launch, launch, slurm_job
+from compret.distributed import Job, Launch, check_cores, check_launch, launch, slurm_job
 from compret.types import UserError
 from tests.processes import outcome
 
@@ -56,9 +56,9 @@ def versions(folder: Path, name: str = "encoder_structneg") -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("overlay", ["ddp.yaml", "slurm.yaml"])
-def test_two_processes_train_into_one_folder(tmp_path: Path, tiny: Path, triplets: Path, overlay: str) -> None:
-    code, said = outcome([sys.executable, "-m", *command(tmp_path, tiny, triplets, overlay)])
+def test_two_processes_train_into_one_folder(tmp_path: Path, tiny: Path, triplets: Path) -> None:
+    """That of slurm.yaml, which also queues itself anew, is in distributed/test_requeue.py."""
+    code, said = outcome([sys.executable, "-m", *command(tmp_path, tiny, triplets, "ddp.yaml")])
     assert code == 0, said
     assert versions(tmp_path) == ["checkpoints/version_0", "logs/version_0"]
     assert (tmp_path / "checkpoints" / "encoder_structneg" / "version_0" / "export" / "model.safetensors").is_file()
@@ -139,6 +139,16 @@ def test_what_srun_started_is_compared(alone: pytest.MonkeyPatch) -> None:
     for name, value in {"ARRAY_JOB_ID": 6, "ARRAY_TASK_ID": 43, "RESTART_COUNT": 1}.items():
         alone.setenv(f"SLURM_{name}", str(value))
     assert slurm_job() == Job("7", "6_43", True)
+
+
+def test_more_processes_than_cores_are_refused_unless_they_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COMPRET_MORE_RANKS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    check_cores(3)
+    with pytest.raises(UserError, match="devices 4: this machine has 3 CPU cores.* COMPRET_MORE_RANKS=1"):
+        check_cores(4)
+    monkeypatch.setenv("COMPRET_MORE_RANKS", "1")
+    check_cores(4)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def named(cases: list[tuple[str, list[str]]]) -> list[object]:
 
 
 LIGHT = {"report", "ls", "cp", "--help", "--version"}
-HEAVY = [(page, words) for page, words in commands("compret") if words[1] not in LIGHT]
+HEAVY = [(page, words) for page, words in commands("compret") if words[1] not in {*LIGHT, "perturb"}]
 
 
 @pytest.mark.parametrize("arguments", named(HEAVY))
@@ -63,20 +63,29 @@ def test_the_papers_commands_are_the_papers_protocol(compret: Run, arguments: li
     parsed = yaml.safe_load(compret(*arguments, "--print_config")[1])
     model, data = parsed["model"]["init_args"], parsed["data"]["init_args"]
     assert (parsed["trainer"]["max_steps"], parsed["trainer"]["precision"]) == (3375, "16-mixed")
-    assert (model["max_length"], model["loss"]["temperature"], model["loss"]["mask_duplicates"]) == (128, 0.1, False)
+    loss = model["loss"]["init_args"]
+    assert (model["max_length"], loss["temperature"], loss["mask_duplicates"]) == (128, 0.1, False)
     assert (model["optimizer"]["lr"], model["optimizer"]["weight_decay"]) == (1e-4, 0.001)
     assert (data["batch_size"], data["allow_duplicates"], data["random_negatives"]) == (128, True, True)
 
 
 @pytest.mark.parametrize("arguments", named([case for case in commands("compret") if case[1][1] == "report"]))
 def test_a_report_is_printed(compret: Run, tmp_path: Path, arguments: list[str]) -> None:
-    entry = {"retrieval": {"zoo": {"ndcg@10": 0.5}}, "nearmiss": {"pairs": {"auroc": 0.5}}, "meta": {}, "timing": {}}
+    about = {"score": "cosine", "fingerprint": "0"}
+    data = {"zoo": {**about, "suite": "BEIR", "ndcg_gain": "binary"}, "pairs": {**about, "fingerprint": "1"}}
+    counts = {name: {"queries": 2, "dropped_queries": 0} for name in data}
+    kinds = (("retrieval", "ndcg@10"), ("nearmiss", "auroc"))
+    columns = [{"kind": k, "title": metric, "metric": metric, "same": [], "by_query": False} for k, metric in kinds]
+    meta = {"max_length": 128, "backbone": "b", "data": data, "counts": counts, "columns": columns}
+    values = {"retrieval": {"zoo": {"ndcg@10": 0.5}}, "nearmiss": {"pairs": {"auroc": 0.5}}}
+    entry = {**values, "meta": meta, "timing": {name: {"encode": 1.0} for name in data}}
     for path in re.findall(r"logs/[\w/]+", " ".join(arguments)):
-        (tmp_path / path).mkdir(parents=True)
+        (tmp_path / path).mkdir(parents=True, exist_ok=True)
         (tmp_path / path / "results.json").write_text(json.dumps(entry))
     code, said = compret(*arguments)
     assert code == 0, said
-    assert len(said.strip().splitlines()) == 2 + sum("logs/" in argument for argument in arguments)
+    rows = [line for line in said.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + sum("logs/" in argument for argument in arguments)
 
 
 @pytest.mark.parametrize("arguments", named([c for c in commands("compret") if c[1][1] in LIGHT - {"report"}]))
@@ -84,6 +93,14 @@ def test_a_light_command_runs(compret: Run, arguments: list[str]) -> None:
     code, said = compret(*arguments)
     assert code == 0
     assert said.strip()
+
+
+@pytest.mark.parametrize("arguments", named([c for c in commands("compret") if c[1][1] == "perturb"]))
+def test_perturb_parses(compret: Run, arguments: list[str]) -> None:
+    """All that is wrong is that the file is not there."""
+    code, said = compret(*arguments)
+    assert code == 2
+    assert said.strip() == f"compret: {arguments[1]}: no such file"
 
 
 @pytest.mark.parametrize("arguments", named([*commands("sbatch"), *commands("torchrun")]))

@@ -185,4 +185,4 @@ def test_words_of_lightning_without_a_file_are_refused(compret: Run, word: str, 
 def test_help_says_what_a_checkpoint_path_may_be(compret: Run) -> None:
     code, said = compret("test", "--help")
     assert code == 0
-    assert "last or best: that of the newest run of --name" in " ".join(said.split())
+    assert "A checkpoint, an export, or last or best" in " ".join(said.split())

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from compret.cli import shipped_configs
 from compret.nn.verifiers import Verifier
+from compret.recipes import shipped_configs
 
 Run = Callable[..., tuple[int, str]]
 PAPER = shipped_configs()[-1] / "paper"
@@ -39,8 +39,9 @@ ENCODER = {
     "trainer.num_sanity_val_steps": -1,  # evaluation at start
     "model.class_path": "compret.tasks.DualEncoder",
     "model.init_args.max_length": 128,
-    "model.init_args.loss.temperature": 0.1,  # scale 10
-    "model.init_args.loss.mask_duplicates": False,
+    "model.init_args.loss.class_path": "compret.losses.Contrast",
+    "model.init_args.loss.init_args.temperature": 0.1,  # scale 10
+    "model.init_args.loss.init_args.mask_duplicates": False,
     "model.init_args.optimizer.schedule": "linear",
     "model.init_args.optimizer.warmup": 0.1,
     "data.class_path": "compret.data.Triplets",

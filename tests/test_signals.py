@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from compret.__main__ import main
 from compret.signals import LAUNCHER, Ending, ending
-from tests.processes import ON_CPU, is_running, start, wait_until
+from tests.processes import ON_CPU, is_running, outcome, start, wait_until
 
 MAIN = "import sys, time; import compret.__main__ as m; sys.stderr.write('main\\n'); sys.stderr.flush(); "
 """A process that says when its `main` begins: before that, Python itself answers signals."""
 RUN = (sys.executable, "-c", MAIN + "sys.argv[0] = 'compret'; sys.exit(m.main())")
-
-
-def endless(tiny: Path, triplets: Path, folder: Path, *more: object) -> list[object]:
-    """A fit that validates often and never ends."""
-    return [
-        *(*RUN, "fit", "--model.backbone", tiny, "--data.files", f"[{triplets}]", "--data.batch_size", 8, *ON_CPU),
-        *("--trainer.max_steps", 10**6, "--trainer.max_epochs", -1, "--trainer.default_root_dir", folder, *more),
-    ]
 
 
 def ends_with(command: Sequence[object], number: int, after: float) -> tuple[int, str]:
@@ -40,22 +35,51 @@ def ends_with(command: Sequence[object], number: int, after: float) -> tuple[int
     return run.returncode, said
 
 
+FORKED = """
+import json, os, signal, sys, time
+import compret.cli
+from compret.__main__ import main
+
+number, said, moments, *sys.argv[1:] = int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]), *sys.argv[4:]
+codes = []
+for moment in moments:
+    if (child := os.fork()) == 0:
+        sys.stderr = open(said, "a")
+        sys.exit(main())
+    time.sleep(moment)
+    os.kill(child, number)
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+print(json.dumps(codes))
+"""
+"""Fits that are told to end, each at its moment, by a process that has done the imports for all of them."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_exit_code_is_one_rule(tiny: Path, triplets: Path, tmp_path: Path, number: int) -> None:
-    """At moments of its imports, of its start, of its training and, with two ranks, of theirs; drawn with a seed."""
+def test_the_exit_code_is_one_rule(tiny: Path, triplets: Path, beir: Path, tmp_path: Path, number: int) -> None:
+    """At ten moments of the start, of the training with a thread that makes batches, and of its many validations."""
     draw = random.Random(number)
-    moments = [draw.uniform(0.01, 4) for _ in range(3)] + [draw.uniform(4, 7)]
-    for moment in moments:
-        code, said = ends_with(endless(tiny, triplets, tmp_path), number, moment)
-        assert (code, "Traceback" in said) == (128 + number, False), (moment, said)
-    left = list(tmp_path.rglob("*.tmp"))
-    assert not left
+    moments = [draw.uniform(0.05, 0.7) for _ in range(4)] + [draw.uniform(0.7, 1.6) for _ in range(6)]
+    validation = json.dumps([{"class_path": "NanoBEIR", "init_args": {"source": str(beir), "datasets": ["park"]}}])
+    fit = [
+        *("fit", "--model.backbone", tiny, "--data.files", f"[{triplets}]", "--data.batch_size", 8, *ON_CPU),
+        *("--data.validation", validation, "--trainer.val_check_interval", 2, "--trainer.max_epochs", -1),
+        *("--trainer.max_steps", 10**6, "--trainer.default_root_dir", tmp_path),
+    ]
+    code, answer = outcome([sys.executable, "-c", FORKED, number, tmp_path / "said", json.dumps(moments), *fit])
+    said = (tmp_path / "said").read_text()
+    assert code == 0, answer
+    assert json.loads(answer.splitlines()[-1]) == [128 + number] * len(moments), said
+    assert "Traceback" not in said
+    assert not list(tmp_path.rglob("*.tmp"))
 
 
-def test_a_signal_during_imports_ends_at_once(tmp_path: Path) -> None:
-    code, said = ends_with([*RUN, "test", "--data.source", tmp_path], signal.SIGTERM, 0.05)
-    assert (code, said) == (143, "compret: told to end\n")
+@pytest.mark.parametrize(
+    ("number", "code", "told"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "told to end")]
+)
+def test_a_signal_during_imports_ends_at_once(tmp_path: Path, number: int, code: int, told: str) -> None:
+    for moment in (0.01, 0.1, 0.3, 0.7):
+        assert ends_with([*RUN, "test", "--data.source", tmp_path], number, moment) == (code, f"compret: {told}\n")
 
 
 def test_a_signal_after_the_work_is_too_late() -> None:
@@ -99,6 +123,19 @@ def test_whatever_else_goes_wrong_on_the_way_out(
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_a_signal_within_a_finalizer_is_no_error_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python lets no exception out of one, and would write a traceback of the SystemExit that the handler raised."""
+    told: list[type] = []
+    monkeypatch.setattr(sys, "__unraisablehook__", lambda unraisable: told.append(unraisable.exc_type))
+    ending = Ending()
+    lost, other = (SimpleNamespace(exc_type=kind) for kind in (SystemExit, ValueError))
+    ending._unless_ending(lost)
+    ending.told = signal.SIGINT
+    ending._unless_ending(lost)
+    ending._unless_ending(other)
+    assert told == [SystemExit, ValueError]
+
+
 def test_a_noted_signal_waits_for_the_step_and_the_same_once_more_does_not() -> None:
     told = Ending()
     with told.listening(is_last=False):
@@ -133,8 +170,6 @@ time.sleep(60)
 
 
 def test_a_rank_ends_when_its_launcher_was_killed() -> None:
-    import subprocess
-
     launcher = start([sys.executable, "-c", LAUNCHING], stdout=subprocess.PIPE)
     assert launcher.stdout is not None
     rank = int(launcher.stdout.readline())

@@ -8,9 +8,8 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from compret.data import NearMissPairs
+from compret.evaluation.near_miss import NearMissSet
 from compret.metrics.calibration import Calibration
-from compret.types import NearMissSet
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ class Calibrate(Callback):
 def _pairs(trainer: Trainer) -> Iterator[NearMissSet]:
     """The near-miss sets of the data's validation suites, read when their turn comes."""
     suites = getattr(trainer.datamodule, "validation", [])  # type: ignore[attr-defined]
-    return (s.load(i) for s in suites if isinstance(s, NearMissPairs) for i in range(len(s.names())))
+    return (s.load(i) for s in suites if s.holds is NearMissSet for i in range(len(s.names())))
 
 
 def _tell(calibration: Calibration) -> None:

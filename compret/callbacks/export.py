@@ -12,7 +12,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
 from compret.evaluation.guard_files import save_verifier
-from compret.tasks.stored import READ_SHARDS
+from compret.tasks.checkpoint import READ_SHARDS
 from compret.types import UserError
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,6 @@ class Export(Callback):
             if isinstance(error, OSError) or "(os error " in str(error):
                 raise UserError(f"{self.folder}: the export cannot be written ({error}); {_AGAIN}") from error
             raise
-        log.info("export: %s", self.folder)
 
 
 def _write(folder: Path, trainer: Trainer, module: Any) -> None:
@@ -74,7 +73,7 @@ def model_card(trainer: Trainer, module: Any) -> str:
         "seed": getattr(data, "seed", "?"),
         "precision": trainer.precision,
     }
-    if module.recall.encoder is not None:
+    if hasattr(module, "verifier") and module.recall.encoder is not None:
         facts["recall"] = f"by {module.recall.encoder.name}, whose cosine counts {module.recall.weight:g} times"
     results = {name: round(float(value), 4) for name, value in sorted(trainer.callback_metrics.items())}
     sources = getattr(data, "fingerprints", {})

@@ -47,6 +47,9 @@ class Requeue(Callback):
         if launch().rank == 0 and job is not None:
             _requeue(job.queued_as)
 
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        del self.agreement  # its connections, whose threads must not outlive the run
+
 
 def _requeue(job: str) -> None:
     try:

@@ -40,9 +40,8 @@ class Terminate(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self.agreement.any(ending.told is not None):
-            ending.how = "unwind"
             self._save(trainer)
-            raise SystemExit(ending.code)
+            ending.leave()
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn == "fit":
@@ -56,6 +55,7 @@ class Terminate(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         ending.how = "unwind"
+        del self.agreement  # its connections, whose threads must not outlive the run
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         ending.listen()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -32,35 +33,41 @@ class Collate:
     """Passes of the backbone that a batch is cut into, by length."""
     multiple_of: int = 8
     """Widths are rounded up to it, and passes hold a multiple of it of texts where the batch allows."""
+    columns: tuple[str, ...] = ()
+    """Numbers of a row that the loss needs."""
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> TripletBatch:
         """Tokenise, cut into passes and hash B rows; rows without a negative simply have none.
 
-        A near-miss pair (`is_pair`) gets the query prompt on all its texts, as pairs get in testing; in other rows the
-        anchor is a query, and positive and negative are documents.
+        Rows without a positive, labelled pairs of label 0, come behind the others. A near-miss pair (`is_pair`) gets
+        the query prompt on all its texts, as pairs get in testing; in other rows the anchor is a query, and positive
+        and negative are documents.
         """
+        rows = sorted(rows, key=lambda row: row["positive"] is None)
         anchors = [str(row["anchor"]) for row in rows]
-        positives = [str(row["positive"]) for row in rows]
+        positives = [str(row["positive"]) for row in rows if row["positive"] is not None]
         with_negative = [i for i, row in enumerate(rows) if row.get("negative")]
         negatives = [str(rows[i]["negative"]) for i in with_negative]
-        asked: list[Kind] = ["query"] * len(rows)
         given: list[Kind] = ["query" if is_pair(row) else "document" for row in rows]
-        kinds = [*asked, *given, *(given[i] for i in with_negative)]
+        asked: list[Kind] = ["query"] * len(rows)
+        kinds = [*asked, *given[: len(positives)], *(given[i] for i in with_negative)]
         tokenized = self._tokenized([*anchors, *positives, *negatives], kinds)
         passes, place = self._passes(tokenized.ids)
         places = torch.split(place, [len(anchors), len(positives), len(negatives)])
         return TripletBatch(
             passes=passes,
             anchor_rows_B=places[0],
-            positive_rows_B=places[1],
+            positive_rows_P=places[1],
             negative_rows_C=places[2],
             negative_anchors=tuple(with_negative),
             places=tuple(place.tolist()),
             truncated=tokenized.truncated,
             anchor_keys_B=_keys(anchors),
-            positive_keys_B=_keys(positives),
+            positive_keys_P=_keys(positives),
             negative_keys_C=_keys(negatives),
+            queries=tuple(kind == "query" for kind in kinds),
             rows=tuple(row["row"] for row in rows if "row" in row),
+            columns={name: _numbers([row.get(name) for row in rows]) for name in self.columns},
         )
 
     def _tokenized(self, texts: Sequence[str], kinds: Sequence[Kind]) -> Tokenized:
@@ -119,3 +126,7 @@ def cut_points(rising_lengths_B: NDArray[np.int64], passes: int, block: int = 1)
 
 def _keys(texts: Sequence[str]) -> torch.Tensor:
     return torch.tensor([text_key(text) for text in texts], dtype=torch.long)
+
+
+def _numbers(values: Sequence[float | None]) -> torch.Tensor:
+    return torch.tensor([math.nan if value is None else value for value in values], dtype=torch.float32)

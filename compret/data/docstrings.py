@@ -18,8 +18,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from compret.data.perturb.prose import is_prose, sentences
-
 log = logging.getLogger(__name__)
 
 _CHUNK_BYTES = 1_000_000
@@ -36,12 +34,11 @@ T = TypeVar("T")
 
 
 class Docstring(NamedTuple):
-    """One docstring: the package it stands in, its first paragraph, what follows (may be empty), its sentences."""
+    """One docstring: the package it stands in, its first paragraph, what follows (may be empty)."""
 
     source: str
     summary: str
     rest: str
-    prose: tuple[str, ...]
 
 
 class Workers:
@@ -146,6 +143,4 @@ def _split(source: str, text: str) -> Docstring | None:
     if not raw or _NO_SUMMARY.match(raw[0].strip().split("\n")[0]):
         return None
     summary, *rest = [" ".join(paragraph.split()) for paragraph in raw]
-    plain = [joined for found, joined in zip(raw[1:], rest, strict=True) if found[0].isupper() and "\n " not in found]
-    prose = [*([summary] if is_prose(summary) else []), *(text for joined in plain for text in sentences(joined))]
-    return Docstring(source, summary, " ".join(rest), tuple(prose[:6]))
+    return Docstring(source, summary, " ".join(rest))

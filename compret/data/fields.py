@@ -65,20 +65,21 @@ def checked_id(place: str, name: str, value: object) -> str:
     Raises:
         UserError: it is neither, or blank.
     """
-    text = str(value) if isinstance(value, int) else checked_text(place, name, value)
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    text = str(value) if is_number else checked_text(place, name, value)
     if not text.strip():
         raise UserError(f"{place}, column '{name}' is empty")
     return text
 
 
 def category_field(place: str, row: Mapping[str, Any]) -> str | None:
-    """The category as text (0 is "0"); None where it is absent or blank.
+    """The category as text (0 is "0"); None where it is absent, blank, or a table's NaN.
 
     Raises:
         UserError: it is a list or an object.
     """
     value = row.get("category")
-    if value is None:
+    if value is None or value != value:
         return None
     text = str(value) if isinstance(value, int | float) else checked_text(place, "category", value)
     return text.strip() or None

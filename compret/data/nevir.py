@@ -3,13 +3,38 @@
 from __future__ import annotations
 
 from itertools import chain
+from pathlib import Path
 
 from compret.data.fields import text_field
-from compret.data.records import fingerprint
+from compret.data.records import fingerprint, local_path, real_place
 from compret.data.sources import open_rows
-from compret.types import ContrastSet, UserError
+from compret.evaluation.nevir import ContrastSet
+from compret.evaluation.suite import Suite
+from compret.types import UserError
 
 _COLUMNS = ("q1", "q2", "doc1", "doc2")
+
+
+class NevIR(Suite):
+    """NevIR (Weller et al. 2024): queries and documents that differ in a negation, scored by paired accuracy.
+
+    Args:
+        source: hub id (`owner/name` or `owner/name@revision`), folder or file with the columns q1, q2, doc1, doc2.
+        split: of a hub id or folder.
+    """
+
+    def __init__(self, source: str = "orionweller/NevIR", split: str = "test") -> None:
+        super().__init__()
+        self.source, self.split = source, split
+
+    def names(self) -> list[str]:
+        return [Path(self.source).stem if local_path(self.source).is_file() else "NevIR"]
+
+    def load(self, index: int) -> ContrastSet:
+        return load_nevir(self.source, self.split, self.names()[index])
+
+    def places(self) -> list[str]:
+        return [f"{real_place(self.source)} {self.split}"]
 
 
 def load_nevir(source: str, split: str = "test", name: str = "NevIR") -> ContrastSet:

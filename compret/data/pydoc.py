@@ -17,22 +17,17 @@ import site
 import sysconfig
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from compret.data.docstrings import Docstring, Workers, read
-from compret.data.perturb.nearby import NearTexts, SharedRuns
-from compret.data.perturb.pairs import Row, near_misses, structural_negatives, thinned
-from compret.data.perturb.sentence import normalised
+from compret.data.nearby import NearTexts, SharedRuns, normalised
 from compret.files import cache_folder
-from compret.metrics.nearmiss import auroc, jaccard
 
 log = logging.getLogger(__name__)
-
-SEED = 42
 
 _SUMMARY_WORDS = (3, 48)
 _REST_CHARACTERS = 100
@@ -45,19 +40,13 @@ class PyDoc:
 
     retrieval: Path
     """Parquet to train on: anchor (the summary), positive (the rest), source (the package)."""
-    structneg: Path
-    """Parquet to train on: anchor, positive (the anchor again, as in the paper), negative, category."""
     beir: Path
     """A folder with the BEIR directory `stdlib`: the retrieval test."""
     validation: Path
     """A folder with the BEIR directory `dev`: pairs of packages that give no training rows."""
-    nearmiss: Path
-    """JSON lines anchor, candidate, label, category, made by rule from the standard library: the near-miss test."""
-    nearmiss_validation: Path
-    """The same from the held-out packages: for thresholds."""
     fingerprint: dict[str, object]
-    """python, digest of the rules, packages (name -> version) and their digest, held-out packages, rows a file, SHA-256
-    of each file's rows, AUROC of the mere word overlap on the near-miss sets (0.5 where it tells nothing)."""
+    """python, digest of the code, packages (name -> version) and their digest, held-out packages, rows a file, SHA-256
+    of each file's rows."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +60,6 @@ class Roots:
 
 def pydoc(cache: Path | None = None) -> PyDoc:
     """The embedded data, made on the first call (within a minute on two cores) and read from the cache after that.
-
-    The near-miss files are made by rule on both sides: label 0 by `compret.data.perturb.perturb`, label 1 by rewordings
-    that keep the meaning (`compret.data.perturb.paraphrase`: mood, safe synonyms, contractions, clause order, voice,
-    inverse relations). No human has judged them; word overlap is matched between the two labels.
 
     Args:
         cache: folder to keep it in; COMPRET_CACHE, else compret under XDG_CACHE_HOME or ~/.cache. If it cannot be
@@ -99,11 +84,21 @@ def _made_once(cache: Path, stdlib: Path, packages: tuple[Path, ...], versions: 
     return cached(Roots(stdlib, packages, dict(versions)), cache)
 
 
+def is_made() -> bool:
+    """Whether the cache holds what `pydoc` would give."""
+    return (_folder(installed(), cache_folder()) / "fingerprint.json").is_file()
+
+
+def _folder(roots: Roots, cache: Path) -> Path:
+    return cache / "pydoc" / _digest([rules(), platform.python_version(), *roots.versions.items()])[:16]
+
+
 def cached(roots: Roots, cache: Path) -> PyDoc:
     """The data of some roots from a cache folder, made and moved there in one step if it is not there yet."""
-    folder = cache / "pydoc" / _digest([rules(), SEED, platform.python_version(), *roots.versions.items()])[:16]
+    folder = _folder(roots, cache)
     if (folder / "fingerprint.json").is_file():
         return _opened(folder)
+    log.info("making the embedded data of the installed packages, once, in a minute or two: %s", folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=".making-", dir=folder.parent))
@@ -123,13 +118,9 @@ def cached(roots: Roots, cache: Path) -> PyDoc:
 
 
 def rules() -> str:
-    """SHA-256 of the code that makes the rows, so that other rules are not given the rows of the old ones."""
-    files = [
-        Path(__file__),
-        Path(__file__).with_name("docstrings.py"),
-        *(Path(__file__).parent / "perturb").glob("*.py"),
-    ]
-    return _digest(file.read_text(encoding="utf-8") for file in sorted(files))
+    """SHA-256 of the code that makes the rows, so that other code is not given the rows of the old."""
+    files = [Path(__file__).with_name(name) for name in ("docstrings.py", "nearby.py", "pydoc.py")]
+    return _digest(file.read_text(encoding="utf-8") for file in files)
 
 
 def build(roots: Roots, folder: Path) -> PyDoc:
@@ -137,36 +128,18 @@ def build(roots: Roots, folder: Path) -> PyDoc:
     with Workers() as workers:
         library = read([roots.stdlib], workers, "the standard library")
         packages = read(roots.packages, workers, "the installed packages")
-        test = pairs(library)
-        nearmiss = thinned(_made(workers, near_misses, _prose(library)), 2.0, SEED)
-        unseen = without(packages, [*(row.summary for row in test), *_anchors(nearmiss)], [row.rest for row in test])
-        held = held_out(unseen)
-        aside = [row for row in unseen if row.source in held]
-        dev = pairs(aside)
-        nearmiss_dev = thinned(_made(workers, near_misses, _prose(aside)), 2.0, SEED)
-        training = [row for row in unseen if row.source not in held]
-        training = without(training, [*(row.summary for row in dev), *_anchors(nearmiss_dev)], [])
-        barred = NearTexts([*_anchors(nearmiss), *_anchors(nearmiss_dev)])
-        texts = [text for text in _prose(training) if text not in barred]
-        structneg = thinned(_made(workers, structural_negatives, texts), 1.0, SEED)
-    train = pairs(training)
+    test = pairs(library)
+    unseen = without(packages, [row.summary for row in test], [row.rest for row in test])
+    held = held_out(unseen)
+    dev = pairs(row for row in unseen if row.source in held)
+    train = pairs(without((row for row in unseen if row.source not in held), [row.summary for row in dev], []))
     retrieval = [{"anchor": row.summary, "positive": row.rest, "source": row.source} for row in train]
     _write_parquet(folder / "retrieval.parquet", ("anchor", "positive", "source"), retrieval)
-    _write_parquet(folder / "structneg.parquet", ("anchor", "positive", "negative", "category"), structneg)
     _write_beir(folder / "beir" / "stdlib", test)
     _write_beir(folder / "validation" / "dev", dev)
-    _write_lines(folder / "nearmiss.jsonl", nearmiss)
-    _write_lines(folder / "nearmiss_validation.jsonl", nearmiss_dev)
-    files: dict[str, Sequence[Any]] = {"retrieval": retrieval, "structneg": structneg, "stdlib": test, "dev": dev}
-    files |= {"nearmiss": nearmiss, "nearmiss_validation": nearmiss_dev}
+    files: dict[str, Sequence[Any]] = {"retrieval": retrieval, "stdlib": test, "dev": dev}
     _write_fingerprint(folder / "fingerprint.json", roots, sorted(held), files)
     return _opened(folder)
-
-
-def _made(workers: Workers, make: Callable[..., list[Row]], texts: Sequence[str]) -> list[Row]:
-    """Rows made of texts; draws hang on the seed and each text alone, so that the chunks do not matter."""
-    chunks = [list(texts[i : i + 500]) for i in range(0, len(texts), 500)]
-    return workers.map(partial(make, seed=SEED), chunks, "making " + make.__name__.replace("_", " "))
 
 
 def pairs(rows: Iterable[Docstring]) -> list[Docstring]:
@@ -205,19 +178,6 @@ def held_out(rows: Sequence[Docstring]) -> set[str]:
     return held
 
 
-def _prose(rows: Iterable[Docstring]) -> list[str]:
-    """The sentences of all docstrings, each once."""
-    found: dict[str, str] = {}
-    for row in rows:
-        for text in row.prose:
-            found.setdefault(normalised(text), text)
-    return list(found.values())
-
-
-def _anchors(rows: Iterable[Row]) -> list[str]:
-    return list(dict.fromkeys(str(row["anchor"]) for row in rows))
-
-
 def _digest(rows: Iterable[object]) -> str:
     digest = hashlib.sha256()
     for row in rows:
@@ -248,10 +208,6 @@ def _write_beir(folder: Path, rows: Sequence[Docstring]) -> None:
 
 
 def _write_fingerprint(path: Path, roots: Roots, held: list[str], files: Mapping[str, Sequence[Any]]) -> None:
-    overlaps = {
-        name: auroc([jaccard(r["anchor"], r["candidate"]) for r in files[name]], [r["label"] for r in files[name]])
-        for name in ("nearmiss", "nearmiss_validation")
-    }
     content = {
         "rules_sha256": rules(),
         "python": platform.python_version(),
@@ -260,7 +216,6 @@ def _write_fingerprint(path: Path, roots: Roots, held: list[str], files: Mapping
         "held_out": held,
         "counts": {name: len(rows) for name, rows in files.items()},
         "sha256": {name: _digest(rows) for name, rows in files.items()},
-        "overlap_auroc": overlaps,
     }
     path.write_text(json.dumps(content, indent=1), encoding="utf-8")
 
@@ -268,10 +223,7 @@ def _write_fingerprint(path: Path, roots: Roots, held: list[str], files: Mapping
 def _opened(folder: Path) -> PyDoc:
     return PyDoc(
         retrieval=folder / "retrieval.parquet",
-        structneg=folder / "structneg.parquet",
         beir=folder / "beir",
         validation=folder / "validation",
-        nearmiss=folder / "nearmiss.jsonl",
-        nearmiss_validation=folder / "nearmiss_validation.jsonl",
         fingerprint=json.loads((folder / "fingerprint.json").read_text(encoding="utf-8")),
     )

@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -33,7 +33,7 @@ def read_records(path: Path) -> Iterator[Record]:
 
     In CSV a row has as many fields as the header. In TSV a line with as many fields as the header is a row, and only a
     field that starts and ends with a quote is quoted; other lines are read like CSV, so that quotes may hold tabs and
-    line feeds.
+    line feeds, and so is a line whose last field opens a quote where no row follows.
 
     Raises:
         UserError: no such file, an empty file, an unknown suffix, or a line that cannot be read.
@@ -60,6 +60,12 @@ def local_path(source: str) -> Path:
         shown = source if len(source) < 100 else f"{source[:60]}… ({len(source)} characters)"
         raise UserError(f"{shown}: cannot be opened ({getattr(error, 'strerror', None) or error})") from error
     return path
+
+
+def real_place(source: str) -> str:
+    """A file's or folder's real path; other sources as they are written."""
+    path = local_path(source)
+    return str(path.resolve()) if path.exists() else source
 
 
 def fingerprint(parts: Iterable[str]) -> str:
@@ -151,14 +157,27 @@ def _tsv(path: Path) -> Iterator[Record]:
 
 
 def _tsv_rows(path: Path) -> NumberedFields:
-    numbered, width = enumerate(_lines(path, "\n"), 1), 0
-    for number, line in numbered:
-        fields = line.removesuffix("\n").removesuffix("\r").split("\t")
+    ended = chain(enumerate(_lines(path, "\n"), 1), [(0, "")])
+    pairs, width = pairwise(ended), 0
+    for (number, line), (_, after) in pairs:
+        fields = _tab_fields(line)
         width = width or len(fields)
-        if len(fields) == width:
+        goes_on = _opens_a_quote(fields[-1]) and len(_tab_fields(after.strip() or line)) != width
+        if len(fields) == width and not goes_on:
             yield number, [_unquoted(field) for field in fields]
-        else:
-            yield number, _quoted(line, (following for _, following in numbered)) or fields
+            continue
+        quoted = _quoted(line, (following for (_, following), _ in pairs))
+        if quoted is None and len(fields) == width:
+            raise UserError(f"{path}: line {number}: its last field opens a quote that nothing ends")
+        yield number, quoted or fields
+
+
+def _tab_fields(line: str) -> list[str]:
+    return line.removesuffix("\n").removesuffix("\r").split("\t")
+
+
+def _opens_a_quote(field: str) -> bool:
+    return field.startswith('"') and not _QUOTED.fullmatch(field)
 
 
 def _unquoted(field: str) -> str:

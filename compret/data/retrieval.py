@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,7 +16,8 @@ import numpy as np
 from compret.data.fields import checked_id, checked_text, id_field
 from compret.data.records import Record, fingerprint, local_path, read_records
 from compret.data.sources import hub_id, open_part
-from compret.types import RetrievalSet, UserError
+from compret.evaluation.retrieval import RetrievalSet
+from compret.types import UserError
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ NANO_NAMES: Mapping[str, str] = {
 }
 """The 13 sets by sentence-transformers' names, and the splits that hold them."""
 
+_LARGEST_GRADE = 1_000_000
 _PARTS = ("corpus", "queries", "qrels")
 Rows = Callable[[], Iterable[Record]]
 
@@ -184,10 +187,10 @@ def _judged(place: str, row: dict[str, Any]) -> list[str]:
 def _grade(place: str, value: Any) -> int:
     try:
         grade = float(value)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{place}: score '{value}' is not a whole number") from error
-    if not grade.is_integer():
-        raise UserError(f"{place}: score '{value}' is not a whole number")
+    except (TypeError, ValueError, OverflowError):
+        grade = math.nan
+    if not grade.is_integer() or abs(grade) > _LARGEST_GRADE:
+        raise UserError(f"{place}: score '{value}' is not a whole number of at most {_LARGEST_GRADE:,}")
     return int(grade)
 
 

@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader
 
 from compret.data.records import local_path
-from compret.types import Kind, TextFile, UserError
+from compret.types import Kind, TextFile, UserError, Whole
+
+
+class Texts(LightningDataModule):
+    """A text file to embed, one text a line.
+
+    Args:
+        file: the texts.
+        output: where the vectors go: .npy (float32 matrix) or .parquet (columns text, embedding).
+        kind: which prompt the texts get.
+    """
+
+    def __init__(self, file: str, output: str = "embeddings.npy", kind: Kind = "document") -> None:
+        super().__init__()
+        self.file, self.output, self.kind = file, output, kind
+
+    def predict_dataloader(self) -> Any:
+        return DataLoader([Whole(load_texts(self.file, self.output, self.kind))], batch_size=None)  # type: ignore[arg-type]
 
 
 def load_texts(file: str, output: str, kind: Kind) -> TextFile:

@@ -16,11 +16,13 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
 from compret.data.collate import Collate, text_key
-from compret.data.names import check_names
+from compret.data.held_out import HeldOut
+from compret.data.leakage import Leakage, leaked, near_miss_keys
 from compret.data.sampling import MixedBatchSampler, Place
-from compret.data.suites import Suite, check_apart, suite_loader
-from compret.data.tables import load_triplets
+from compret.data.triplet_tables import load_triplets
 from compret.distributed import rank, world_size
+from compret.evaluation.names import check_names
+from compret.evaluation.suite import Suite, check_apart, suite_loader
 from compret.types import Row, TripletBatch, UserError
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ class Triplets(LightningDataModule):
     in the log and in the export's model card.
 
     Args:
-        files: sources of triplets: CSV, TSV, JSON lines or Parquet files, `pydoc:retrieval`, `pydoc:structneg`, saved
+        files: sources of triplets: CSV, TSV, JSON lines or Parquet files, `pydoc:retrieval`, saved
             datasets or hub ids (`owner/name:split`, `owner/name@revision:split`).
         weights: share of each source among the rows drawn, so that the share of structural rows is one number; by the
             number of their rows if not given.
@@ -54,6 +56,8 @@ class Triplets(LightningDataModule):
         workers: threads that tokenise ahead of the step; 0 tokenises within it.
         seed: of the split, the shuffle and the random negatives.
         validation_rows: at most so many held-out rows are used.
+        leakage: what becomes of rows with a text of a near-miss set that the run validates or tests on: drop (and
+            count), refuse, ignore.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Triplets(LightningDataModule):
         workers: int = 1,
         seed: int = 42,
         validation_rows: int = 1000,
+        leakage: Leakage = "drop",
     ) -> None:
         super().__init__()
         self.files = ["pydoc:retrieval"] if files is None else files
@@ -83,6 +88,7 @@ class Triplets(LightningDataModule):
         self.workers = workers
         self.seed = seed
         self.validation_rows = validation_rows
+        self.leakage = leakage
         self._place = Place()
         self._sampler: MixedBatchSampler | None = None
         self._check_options()
@@ -107,9 +113,13 @@ class Triplets(LightningDataModule):
             return
         check_apart(self.validation, self.test)
         self.sources = [TripletSource(file, self.seed + i, self.random_negatives) for i, file in enumerate(self.files)]
+        self._keep_apart()
         splits = [source.split(self.holdout, self.seed) for source in self.sources]
         self._train = [train for train, _ in splits]
         self._held_out = [held_out for _, held_out in splits]
+        for suite in self.validation:
+            if isinstance(suite, HeldOut):
+                suite.take(self.sources, self._held_out, self.seed)
         for source, (train, held_out) in zip(self.sources, splits, strict=True):
             log.info("%s: %d rows to train on, %d held out", source.name, len(train), len(held_out))
             if source.dropped:
@@ -117,6 +127,17 @@ class Triplets(LightningDataModule):
                 log.warning(told, source.name, source.dropped)
         if sum(map(len, self._train)) < self.batch_size * world_size():
             raise UserError(f"data.batch_size {self.batch_size}: the files have only {sum(map(len, self._train))} rows")
+
+    def _keep_apart(self) -> None:
+        """No text of a near-miss set of this run is trained on."""
+        seen = near_miss_keys([*self.validation, *self.test] if self.leakage != "ignore" else [])
+        for source in self.sources:
+            count = source.leave_out(seen)
+            told = f"{source.name}: {count} rows hold a text of a near-miss set that this run validates or tests on"
+            if count and self.leakage == "refuse":
+                raise UserError(f"{told}; take them out, or set data.leakage drop")
+            if count:
+                log.warning("%s; they are left out (data.leakage)", told)
 
     @property
     def fingerprints(self) -> dict[str, str]:
@@ -181,14 +202,22 @@ class TripletSource:
         """int64, `(rows, 2)`."""
         negatives = _column_keys(self.table, "negative")
         self.usable = (self.keys != negatives[:, None]).all(1)
-        """bool, `(rows,)`: False where the negative is the anchor or the positive."""
+        """bool, `(rows,)`: False where the negative is the anchor or the positive, and where a row is left out."""
+        self.negatives = negatives
         self.dropped = int((~self.usable).sum())
         self.fingerprint = xxhash.xxh3_128_hexdigest(self.keys.tobytes() + negatives.tobytes())
         self.others = self._draw_others(seed) if random_negatives else None
 
+    def leave_out(self, seen: NDArray[np.int64]) -> int:
+        """Use no row that holds a text whose hash was seen; how many there are."""
+        leaks = leaked(np.column_stack([self.keys, self.negatives]), seen)
+        self.usable &= ~leaks
+        return int(leaks.sum())
+
     @property
     def told(self) -> str:
-        return f"{self.fingerprint}, {self.dropped} rows left out" if self.dropped else self.fingerprint
+        left_out = int((~self.usable).sum())
+        return f"{self.fingerprint}, {left_out} rows left out" if left_out else self.fingerprint
 
     def split(self, holdout: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Row numbers to train on and held out, by the anchor's hash and the seed, the same in every source."""

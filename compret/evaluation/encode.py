@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from compret.distributed import gather_shards, missing_calls, rank, shard, world_size
-from compret.evaluation.store import MEMORY, VectorStore
+from compret.evaluation.vectors import MEMORY, VectorStore
 from compret.nn.encoder import TextEncoder
 from compret.types import Encoded, Kind, Tokenized, UserError
 

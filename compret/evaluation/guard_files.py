@@ -9,11 +9,11 @@ from pathlib import Path
 
 from safetensors.torch import save_file
 
-from compret.evaluation.rerank import Recall
+from compret.evaluation.verifier_scorer import Recall
 from compret.files import Settings, inside, read_json
 from compret.metrics.calibration import Calibration
 from compret.nn.verifiers import Verifier
-from compret.nn.verifiers.stored import describe, load
+from compret.nn.verifiers.description import describe, load
 from compret.types import UserError
 
 SETTINGS, WEIGHTS, RECALL = "verifier.json", "verifier.safetensors", "recall"

@@ -1,72 +1,83 @@
-"""NevIR: two queries and two documents a pair, each query scored with both documents; cosine or a verifier."""
+"""NevIR: two queries and two documents a pair, each query scored with both documents."""
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
+from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compret.evaluation.encode import encode
-from compret.evaluation.nevir_result import NevIRResult
-from compret.evaluation.rerank import Recall, paired_scores
-from compret.evaluation.tokens import encode_tokens
-from compret.nn.encoder import TextEncoder
-from compret.nn.verifiers import Verifier
-from compret.types import ContrastSet
+from compret.evaluation.result import Column, Result
+from compret.evaluation.scorer import Scorer
+from compret.evaluation.trec import write_json_lines
+from compret.files import read_json_lines, reading
+from compret.metrics.nevir import paired_accuracy
+from compret.results_file import ResultsFile, stem
 
 
-def evaluate_nevir(
-    data: ContrastSet,
-    encoder: TextEncoder,
-    verifier: Verifier | None = None,
-    special_tokens: bool = True,
-    recall: Recall = Recall(),
-) -> NevIRResult:
-    """Score each query with both documents of its pair, queries with the query prompt and documents with theirs."""
-    start = time.perf_counter()
-    queries, documents = list(chain.from_iterable(data.queries)), list(chain.from_iterable(data.documents))
-    if verifier is None:
-        scores_P22, counts = _cosines(encoder, queries, documents, data.name)
-    else:
-        scores_P22, counts = _verified(encoder, verifier, queries, documents, special_tokens, recall, data.name)
-    seconds = {"encode and score": time.perf_counter() - start}
-    score = "cosine" if verifier is None else "verifier"
-    return NevIRResult(data.name, data, scores_P22, {**data.counts, **counts}, seconds, score)
+@dataclass(frozen=True)
+class ContrastSet:
+    """Pairs of documents that contradict each other in one point, each with the query that it answers (NevIR)."""
+
+    name: str
+    queries: Sequence[tuple[str, str]]
+    documents: Sequence[tuple[str, str]]
+    """The first answers the first query, the second the second."""
+    fingerprint: str
+    origin: Mapping[str, object] = field(default_factory=dict)
+    """Hub id -> revision; empty for a file."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What was left out while reading: name -> number."""
+
+    def evaluate(self, scorer: Scorer) -> NevIRResult:
+        """Score each query with both documents of its pair."""
+        first = np.arange(0, 2 * len(self.queries), 2)
+        rows_P22 = np.stack([np.stack([first + i, first + j], axis=1) for i in (0, 1) for j in (0, 1)], axis=1)
+        queries, documents = (list(chain.from_iterable(texts)) for texts in (self.queries, self.documents))
+        found = scorer.relevance(queries, documents, rows_P22.reshape(-1, 2), self.name)
+        scores_P22 = found.scores_P.reshape(-1, 2, 2)
+        return NevIRResult(
+            name=self.name,
+            metrics={"paired_accuracy": paired_accuracy(scores_P22)},
+            fingerprint=self.fingerprint,
+            score=scorer.name,
+            counts={"pairs": len(self.queries), **self.counts, **found.counts},
+            seconds=found.seconds,
+            data=self,
+            scores_P22=scores_P22,
+        )
 
 
-def _cosines(
-    encoder: TextEncoder, queries: list[str], documents: list[str], progress: str
-) -> tuple[NDArray[np.float64], dict[str, int]]:
-    sides = encode(encoder, queries, "query", progress), encode(encoder, documents, "document", progress)
-    truncated = {"truncated_texts": sum(side.truncated for side in sides)}
-    return _products(*(side.unit_ND.double().cpu().numpy() for side in sides)), truncated
+@dataclass(frozen=True, kw_only=True)
+class NevIRResult(Result, kind="nevir"):
+    """One set of P pairs: its paired accuracy, and the scores that it follows from."""
 
+    data: ContrastSet
+    scores_P22: NDArray[np.float64]
+    """Of query i (axis 1) with document j (axis 2)."""
 
-def _verified(
-    encoder: TextEncoder,
-    verifier: Verifier,
-    queries: list[str],
-    documents: list[str],
-    special_tokens: bool,
-    recall: Recall,
-    progress: str,
-) -> tuple[NDArray[np.float64], dict[str, int]]:
-    left = encode_tokens(encoder, queries, "query", special_tokens, progress)
-    right = encode_tokens(encoder, documents, "document", special_tokens, progress)
-    first = np.arange(0, len(queries), 2)
-    pairs = [(first + i, first + j) for i in (0, 1) for j in (0, 1)]
-    numbers = np.stack([np.stack(pair, axis=1) for pair in pairs], axis=1).reshape(-1, 2)
-    scores_P22 = paired_scores(verifier, left, right, numbers, encoder.device).double().cpu().numpy().reshape(-1, 2, 2)
-    if recall.weight:
-        sides = recall.vectors(queries, "query", left), recall.vectors(documents, "document", right)
-        scores_P22 = scores_P22 + recall.weight * _products(*(side.unit_ND.double().cpu().numpy() for side in sides))
-    return scores_P22, {"truncated_texts": left.vectors.truncated + right.vectors.truncated}
+    columns = (Column("NevIR paired accuracy", "paired_accuracy"),)
+    shown: ClassVar[Mapping[str, str]] = {"paired_accuracy": "paired accuracy"}
 
+    def recomputed(self) -> NevIRResult:
+        return replace(self, metrics={"paired_accuracy": paired_accuracy(self.scores_P22)})
 
-def _products(queries_ND: NDArray[np.float64], documents_ND: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Cosine of each query with both documents of its pair, `(P, 2, 2)`."""
-    queries_P2D, documents_P2D = (x.reshape(-1, 2, x.shape[-1]) for x in (queries_ND, documents_ND))
-    scores_P22: NDArray[np.float64] = np.matmul(queries_P2D, documents_P2D.transpose(0, 2, 1))
-    return scores_P22
+    def write(self, folder: Path) -> None:
+        pairs = zip(self.data.queries, self.data.documents, self.scores_P22.tolist(), strict=True)
+        rows = ({"queries": q, "documents": d, "scores": scores} for q, d, scores in pairs)
+        write_json_lines(folder / "scores" / f"{stem(self.name)}.jsonl", rows)
+
+    @classmethod
+    def read(cls, stored: ResultsFile, name: str) -> Self:
+        path, facts = stored.path.parent / "scores" / f"{stem(name)}.jsonl", cls.facts(stored, name)
+        with reading(f"{path}: not as compret writes it"):
+            rows = [row.content for row in read_json_lines(path)]
+            queries, documents = ([(row[side][0], row[side][1]) for row in rows] for side in ("queries", "documents"))
+            scores_P22 = np.array([row["scores"] for row in rows], dtype=np.float64).reshape(-1, 2, 2)
+        stored.check_rows(path, name, len(rows), "pairs")
+        data = ContrastSet(name, queries, documents, facts["fingerprint"])
+        return cls(**facts, data=data, scores_P22=scores_P22)

@@ -1,87 +1,20 @@
-"""Two stages: recall by pooled cosine, then a verifier's order of what was recalled."""
+"""A verifier over indexed texts: its order of what was recalled, and its scores of pairs."""
 
 from __future__ import annotations
-
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from compret.distributed import gather_shards, shard, world_size
-from compret.evaluation.encode import Vectors, check_scores, encode, progress_bar
-from compret.evaluation.results import NearMissResult, RecallStage, RetrievalResult
-from compret.evaluation.retrieve import Ranking, Searcher, count_texts, rank_documents
-from compret.evaluation.separate import near_miss_result, pair_cosines
-from compret.evaluation.tokens import TokenIndex, encode_tokens
-from compret.metrics.ranking import ranking_scores
-from compret.nn.encoder import TextEncoder
-from compret.nn.pairs import score_all, score_pairs
+from compret.evaluation.encode import progress_bar
+from compret.evaluation.retrieve import Ranking
+from compret.evaluation.tokens import TokenIndex
+from compret.nn.pair_scoring import score_all, score_pairs
 from compret.nn.verifiers import Verifier
-from compret.types import Kind, NearMissSet, RetrievalSet
 
 _PAIRS = 1024
 """Pairs that a rank scores at a time; the same ones whatever the number of ranks."""
-
-
-@dataclass(frozen=True)
-class Recall:
-    """Whose pooled cosine recalls documents for a verifier, and how much it counts beside the verifier's score.
-
-    An encoder that is trained for the verifier's maps recalls worse than before; another may do that in its place.
-    """
-
-    encoder: TextEncoder | None = None
-    """The verifier's own if None."""
-    weight: float = 0.0
-    """Documents and pairs are scored by verifier + weight * cosine."""
-
-    def vectors(self, texts: Sequence[str], kind: Kind, index: TokenIndex, progress: str = "") -> Vectors:
-        """Pooled vectors of texts that the verifier's own encoder has indexed."""
-        return index.vectors if self.encoder is None else encode(self.encoder, texts, kind, progress)
-
-
-def evaluate_two_stages(
-    encoder: TextEncoder,
-    verifier: Verifier,
-    data: RetrievalSet,
-    special_tokens: bool = True,
-    search: Searcher | None = None,
-    recall: Recall = Recall(),
-) -> RetrievalResult:
-    """Recall the best 100 documents by pooled cosine, order them anew by the verifier, and score both rankings.
-
-    Args:
-        search: recalls them; exactly, if not given.
-        recall: by which encoder's cosine, and what that counts beside the verifier.
-    """
-    start = time.perf_counter()
-    documents = encode_tokens(encoder, data.documents, "document", special_tokens, f"{data.name} documents")
-    queries = encode_tokens(encoder, data.queries, "query", special_tokens, f"{data.name} queries")
-    recalling = recall.vectors(data.documents, "document", documents, f"{data.name} documents, recall")
-    asked = recall.vectors(data.queries, "query", queries, f"{data.name} queries, recall")
-    encoded = time.perf_counter()
-    recalled = (search or rank_documents)(asked.unit_ND, recalling, data.document_ids)
-    searched = time.perf_counter()
-    reranked = rerank(verifier, queries, documents, recalled, data.name, recall.weight)
-    check_scores(reranked.scores_QK, encoder, f"{data.name} re-ranked by {type(verifier).__name__}")
-    runs = [ranking.run(data) for ranking in (recalled, reranked)]
-    first, second = (ranking_scores(run, data.qrels, graded=False) for run in runs)
-    seconds = {"encode": encoded - start, "search": searched - encoded, "rerank": time.perf_counter() - searched}
-    return RetrievalResult(
-        data.name,
-        data.suite,
-        second,
-        runs[1],
-        data.qrels,
-        count_texts(data, documents.vectors, queries.vectors),
-        seconds,
-        data.fingerprint,
-        RecallStage(first, runs[0]),
-        "verifier",
-    )
 
 
 @torch.inference_mode()
@@ -112,57 +45,6 @@ def rerank(
     scores_QK += weight * recalled.scores_QK.gather(1, columns_QK)
     best = scores_QK.sort(dim=1, descending=True, stable=True)
     return Ranking(best.values, rows_QK.gather(1, best.indices), recalled.by_id)
-
-
-def evaluate_pairs(
-    encoder: TextEncoder,
-    verifier: Verifier,
-    data: NearMissSet,
-    threshold: float | None,
-    special_tokens: bool = True,
-    recall: Recall = Recall(),
-) -> NearMissResult:
-    """Score each labelled pair by the verifier; f1 is that of the given threshold."""
-    start = time.perf_counter()
-    pairs = (data.anchors, data.candidates)
-    scores_P, counts = verifier_scores(encoder, verifier, *pairs, special_tokens, recall, data.name)
-    seconds = {"encode and verify": time.perf_counter() - start}
-    return near_miss_result(data, scores_P, threshold, counts, seconds, "verifier")
-
-
-@torch.inference_mode()
-def verifier_scores(
-    encoder: TextEncoder,
-    verifier: Verifier,
-    anchors: Sequence[str],
-    candidates: Sequence[str],
-    special_tokens: bool = True,
-    recall: Recall = Recall(),
-    progress: str = "",
-) -> tuple[NDArray[np.float64], dict[str, int]]:
-    """The score of each pair, `(P,)`, and counts of the texts: what tests, calibration and the guard call its score.
-
-    Sameness has no direction: both sides get the query prompt, and the score is the mean of the verifier's two, of
-    (anchor, candidate) and (candidate, anchor).
-
-    Args:
-        recall: its encoder's cosine is added if it has a weight.
-    """
-    both, pairs = [*anchors, *candidates], len(anchors)
-    texts = encode_tokens(encoder, both, "query", special_tokens, progress)
-    numbers = np.arange(pairs)
-    forward_P2 = np.stack([numbers, numbers + pairs], axis=1)
-    both_ways = [
-        paired_scores(verifier, texts, texts, way, encoder.device) for way in (forward_P2, forward_P2[:, ::-1])
-    ]
-    scores_P = (both_ways[0] + both_ways[1]) / 2
-    if recall.weight:
-        scores_P += recall.weight * pair_cosines(
-            recall.vectors(both, "query", texts, progress and f"{progress}, recall")
-        )
-    check_scores(scores_P, encoder, f"{progress or 'pairs'} scored by {type(verifier).__name__}")
-    counts = {"pairs": pairs, "empty_texts": texts.vectors.empty, "truncated_texts": texts.vectors.truncated}
-    return scores_P.double().cpu().numpy(), counts
 
 
 @torch.inference_mode()

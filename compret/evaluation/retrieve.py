@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -13,11 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from compret.distributed import gather_objects, gather_shards, shard
-from compret.evaluation.encode import encode
-from compret.evaluation.results import RetrievalResult
-from compret.metrics.ranking import ranking_scores
-from compret.nn.encoder import TextEncoder
-from compret.types import RetrievalSet
 
 DEPTH = 100
 """Documents kept a query: what MAP@100 and recall@100 need."""
@@ -35,16 +29,6 @@ class Rows(Protocol):
     def __getitem__(self, rows: NDArray[np.int64], /) -> Tensor: ...
 
 
-class Counted(Protocol):
-    """Encoded texts that know how many lost their end, and how many were empty."""
-
-    @property
-    def truncated(self) -> int: ...
-
-    @property
-    def empty(self) -> int: ...
-
-
 @dataclass(frozen=True)
 class Ranking:
     """The K best documents of each query."""
@@ -56,46 +40,15 @@ class Ranking:
     by_id: NDArray[np.int64]
     """Numbers of the documents in the order of their ids."""
 
-    def run(self, data: RetrievalSet) -> dict[str, list[tuple[str, float]]]:
+    def run(self, query_ids: Sequence[str], document_ids: Sequence[str]) -> dict[str, list[tuple[str, float]]]:
         """Query id -> document ids and scores."""
-        ids = [data.document_ids[i] for i in self.by_id]
-        ranked = zip(data.query_ids, self.scores_QK.tolist(), self.rows_QK.tolist(), strict=True)
+        ids = [document_ids[i] for i in self.by_id]
+        ranked = zip(query_ids, self.scores_QK.tolist(), self.rows_QK.tolist(), strict=True)
         return {q: [(ids[row], score) for row, score in zip(rows, scores, strict=True)] for q, scores, rows in ranked}
 
 
-Searcher: TypeAlias = Callable[[Tensor, Rows, Sequence[str]], Ranking]
-"""Ranks documents, given by their vectors and ids, for queries."""
-
-
-def evaluate_retrieval(
-    encoder: TextEncoder, data: RetrievalSet, graded: bool = False, search: Searcher | None = None
-) -> RetrievalResult:
-    """Encode each text once, rank all documents for each query, and score the ranking.
-
-    Args:
-        search: ranks the documents; exactly, if not given.
-        graded: nDCG with the grades as gains; any grade above 0 counts 1 otherwise, as in sentence-transformers.
-    """
-    start = time.perf_counter()
-    documents = encode(encoder, data.documents, "document", f"{data.name} documents")
-    queries = encode(encoder, data.queries, "query", f"{data.name} queries")
-    encoded = time.perf_counter()
-    run = (search or rank_documents)(queries.unit_ND, documents, data.document_ids).run(data)
-    scores = ranking_scores(run, data.qrels, graded=graded)
-    seconds = {"encode": encoded - start, "search": time.perf_counter() - encoded}
-    counts = count_texts(data, documents, queries)
-    return RetrievalResult(data.name, data.suite, scores, run, data.qrels, counts, seconds, data.fingerprint)
-
-
-def count_texts(data: RetrievalSet, documents: Counted, queries: Counted) -> dict[str, int]:
-    """What was done to the texts on the way."""
-    return {
-        **data.counts,
-        "documents": len(data.documents),
-        "empty_documents": documents.empty,
-        "truncated_documents": documents.truncated,
-        "truncated_queries": queries.truncated,
-    }
+Searcher: TypeAlias = Callable[[Tensor, Rows, Sequence[str], int], Ranking]
+"""Ranks so many documents, given by their vectors and ids, for queries."""
 
 
 def rank_documents(
@@ -169,9 +122,9 @@ def top_k(scores_QN: Tensor, k: int) -> tuple[Tensor, Tensor]:
     k = min(k, scores_QN.shape[1])
     columns_QK = scores_QN.topk(k, dim=1).indices
     cut_Q1 = scores_QN.gather(1, columns_QK).amin(1, keepdim=True)
-    torn_Q = (scores_QN >= cut_Q1).sum(1) > k
-    if torn_Q.any():
-        columns_QK[torn_Q] = scores_QN[torn_Q].sort(dim=1, descending=True, stable=True).indices[:, :k]
+    cut_in_tie_Q = (scores_QN >= cut_Q1).sum(1) > k
+    if cut_in_tie_Q.any():
+        columns_QK[cut_in_tie_Q] = scores_QN[cut_in_tie_Q].sort(dim=1, descending=True, stable=True).indices[:, :k]
     columns_QK = columns_QK.sort(dim=1).values
     sorted_QK = scores_QN.gather(1, columns_QK).sort(dim=1, descending=True, stable=True)
     return sorted_QK.values, columns_QK.gather(1, sorted_QK.indices)

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from compret.evaluation.encode import Vectors
 from compret.evaluation.guard_files import guard_settings, load_verifier, recall_folder, stored_calibration
-from compret.evaluation.rerank import Recall, rerank, verifier_scores
-from compret.evaluation.retrieve import rank_documents
-from compret.evaluation.tokens import TokenIndex, encode_tokens
+from compret.evaluation.verifier_scorer import Index, Recall, VerifierScorer
 from compret.metrics.calibration import Calibration
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import Verifier
@@ -61,9 +58,10 @@ class TwoStageRetriever:
         if encoder.max_length > verifier.max_tokens:
             raise UserError(f"max_length {encoder.max_length}: the verifier takes maps of {verifier.max_tokens} tokens")
         self.encoder, self.verifier = encoder.eval(), verifier.to(encoder.device).eval()
-        self.special_tokens, self.calibration, self.recall = special_tokens, calibration, recall
+        self.scorer = VerifierScorer(self.encoder, self.verifier, special_tokens, recall=recall)
+        self.calibration = calibration
         self.texts: list[str] = []
-        self._indexed: tuple[TokenIndex, Vectors] | None = None
+        self._indexed: Index | None = None
 
     @classmethod
     def from_pretrained(
@@ -93,8 +91,7 @@ class TwoStageRetriever:
         if not texts:
             raise UserError("index: no texts; there must be at least one to search in")
         self.texts = list(texts)
-        documents = encode_tokens(self.encoder, self.texts, "document", self.special_tokens)
-        self._indexed = documents, self.recall.vectors(self.texts, "document", documents)
+        self._indexed = self.scorer.index(self.texts, "document")
         return self
 
     def search(self, queries: Sequence[str], k: int = 10, recall: int = 100) -> list[list[Hit]]:
@@ -108,13 +105,11 @@ class TwoStageRetriever:
         _check_texts("search", queries)
         if not queries:
             return []
-        documents, vectors = self._indexed
-        asked = encode_tokens(self.encoder, queries, "query", self.special_tokens)
+        asked = self.scorer.index(queries, "query")
         # places with leading zeros sort as numbers do, which is the order of ties
         ids = [f"{row:012d}" for row in range(len(self.texts))]
-        unit_ND = self.recall.vectors(queries, "query", asked).unit_ND
-        recalled = rank_documents(unit_ND, vectors, ids, max(recall, k))
-        ranking = rerank(self.verifier, asked, documents, recalled, weight=self.recall.weight)
+        recalled = self.scorer.recalled(asked, self._indexed, ids, max(recall, k))
+        ranking = self.scorer.reranked(asked, self._indexed, recalled)
         ranked = zip(ranking.rows_QK[:, :k].tolist(), ranking.scores_QK[:, :k].tolist(), strict=True)
         return [[Hit(self.texts[r], r, s) for r, s in zip(rows, scores, strict=True)] for rows, scores in ranked]
 
@@ -129,8 +124,7 @@ class TwoStageRetriever:
         if self.calibration is None:
             raise UserError("same: the verifier is not calibrated; fit it with near-miss pairs as validation")
         a, b = sorted((text_a, text_b))
-        scores_P, _ = verifier_scores(self.encoder, self.verifier, [a], [b], self.special_tokens, self.recall)
-        score = float(scores_P[0])
+        score = float(self.scorer.pairs([a], [b]).scores_P[0])
         return Verdict(score, a == b or self.calibration.accepts(score), self.calibration.probability(score))
 
 

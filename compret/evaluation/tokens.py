@@ -11,9 +11,9 @@ from torch import Tensor
 
 from compret.distributed import gather_shards, shard
 from compret.evaluation.encode import Places, Vectors, check_scores, encoded_rounds
-from compret.evaluation.store import MEMORY, VectorStore, half_on_disk
+from compret.evaluation.vectors import MEMORY, VectorStore, half_on_disk
 from compret.nn.encoder import TextEncoder
-from compret.nn.pairs import TokenStates, joined, token_states
+from compret.nn.pair_scoring import TokenStates, joined, token_states
 from compret.types import Kind
 
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 
 from compret.evaluation.atomic import atomic_write
 from compret.files import checked_file, read_json_lines, reading
-from compret.metrics.ranking import METRICS, Qrels, RankingScores, Run
+from compret.metrics.ranking import METRICS, Qrels, Run
 
 TAG = "compret"
 """Name of the system in the run files."""
@@ -61,10 +61,10 @@ def read_qrels(path: Path) -> dict[str, dict[str, int]]:
     return qrels
 
 
-def write_per_query(path: Path, scores: RankingScores) -> None:
+def write_per_query(path: Path, per_query: Mapping[str, Mapping[str, float]]) -> None:
     """JSON lines: a query's id and its value of each metric."""
-    queries = next(iter(scores.per_query.values()), {})
-    rows = ({"query": q, **{metric: values[q] for metric, values in scores.per_query.items()}} for q in queries)
+    queries = next(iter(per_query.values()), {})
+    rows = ({"query": q, **{metric: values[q] for metric, values in per_query.items()}} for q in queries)
     write_json_lines(path, rows)
 
 

@@ -1,8 +1,8 @@
-"""Losses: pure functions of vectors, scores and masks, one a file."""
+"""Losses: pure functions of scores and masks, one a file, of one protocol for all tasks."""
 
+from compret.losses.base import Loss as Loss
+from compret.losses.base import Needs as Needs
 from compret.losses.binary import Binary as Binary
 from compret.losses.contrast import Contrast as Contrast
-from compret.losses.infonce import InfoNCE as InfoNCE
 from compret.losses.masks import own_texts as own_texts
-from compret.losses.pair import PairLoss as PairLoss
-from compret.losses.pairwise import Pairwise as Pairwise
+from compret.losses.ranknet import RankNet as RankNet

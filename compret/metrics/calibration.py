@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from compret.metrics.nearmiss import auroc, checked
+from compret.metrics.near_miss import auroc, checked
 
 _FLATTEST = 100.0
 """The largest temperature, and the farthest shift from the mean, in standard deviations of the validation scores."""

@@ -21,30 +21,43 @@ Labels = NDArray[np.int64]
 def edit_word_scores(
     anchors: Sequence[str], candidates: Sequence[str], labels: ArrayLike, folds: int = 5, seed: int = 42
 ) -> Floats | None:
-    """Score of each pair, `(P,)`, by a linear model that was fitted on the pairs of other anchors; higher for label 1.
+    """Score of each pair, `(P,)`, by a linear model that was fitted on pairs of other texts; higher for label 1.
 
-    Texts are bags of words, so that a change of order alone is no edit. Pairs of one anchor stand in one fold.
+    Texts are bags of words, so that a change of order alone is no edit. Pairs that share a text stand in one fold, and
+    so do those that are linked by others, such as all pairs of a written item.
 
     Args:
         labels: `(P,)`, 1 for a paraphrase, 0 for a near-miss.
-        folds: as many as there are anchors, where there are fewer.
+        folds: as many as there are groups of linked pairs, where there are fewer.
         seed: of the draw of the folds.
 
     Returns:
-        None unless both labels and two anchors occur.
+        None unless both labels and two groups occur.
     """
     labels_P = np.asarray(labels, dtype=np.int64)
-    place = {anchor: i for i, anchor in enumerate(dict.fromkeys(anchors))}
-    folds = min(folds, len(place))
+    groups, group_P = linked(anchors, candidates)
+    folds = min(folds, groups)
     if folds < 2 or len(set(labels_P.tolist())) < 2:
         return None
-    fold_P = np.random.default_rng(seed).permutation(len(place))[[place[anchor] for anchor in anchors]] % folds
+    fold_P = np.random.default_rng(seed).permutation(groups)[group_P] % folds
     edits_PW, scores_P = signed_words(anchors, candidates), np.zeros(len(labels_P))
     for fold in range(folds):
         fitted, held = np.flatnonzero(fold_P != fold), np.flatnonzero(fold_P == fold)
         weights_W, bias = logistic_regression(edits_PW[fitted], labels_P[fitted])
         scores_P[held] = edits_PW[held] @ weights_W + bias
     return scores_P
+
+
+def linked(anchors: Sequence[str], candidates: Sequence[str]) -> tuple[int, Labels]:
+    """The number of groups of pairs that share texts, also by way of others, and the group of each pair, `(P,)`."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    place = {text: i for i, text in enumerate(dict.fromkeys([*anchors, *candidates]))}
+    rows_P, columns_P = (np.array([place[text] for text in side], dtype=np.int64) for side in (anchors, candidates))
+    graph = coo_array((np.ones(len(rows_P)), (rows_P, columns_P)), shape=(len(place), len(place)))
+    groups, group_T = connected_components(graph, directed=False)
+    return int(groups), group_T[rows_P].astype(np.int64)
 
 
 def signed_words(anchors: Sequence[str], candidates: Sequence[str]) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -124,11 +125,15 @@ def _values(qrels_QR2: NDArray[np.float64], run_QC2: NDArray[np.float64]) -> dic
 def _ranx() -> Any:
     """ranx, imported when it is first needed: with numba and plotting it takes about a second.
 
+    Its source has escapes that Python warns of where it is not compiled yet, as after an installation by uv.
+
     Importing it writes a folder in the home directory and a compiler's cache; where neither can be written, as in some
     containers, it would fail after all texts are encoded, so both go to a temporary folder then.
     """
     try:
-        import ranx
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            import ranx
     except (RuntimeError, OSError) as error:
         import numba
 

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 import torch
 
+log = logging.getLogger(__name__)
+
 _WIDTH = 128
 _SECONDS = 0.01
+
+
+def tell_of_slow_bf16() -> None:
+    """Warn where bfloat16, which somebody asked for, is the slower choice."""
+    slowdown = bf16_slowdown()
+    if slowdown > 1:
+        log.warning("bf16: on this CPU, products of bf16 matrices take %.1f times as long as float32's", slowdown)
 
 
 def bf16_slowdown() -> float:

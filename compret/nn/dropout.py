@@ -6,17 +6,9 @@ from typing import Any
 
 from torch import nn
 
-from compret.types import UserError
-
 
 def set_dropout(model: Any, probability: float) -> None:
-    """Set every dropout of a transformers model, hidden and attention; 0 turns dropout off.
-
-    Raises:
-        UserError: it is no probability, or 1, which leaves nothing.
-    """
-    if not 0 <= probability < 1:
-        raise UserError(f"model.dropout {probability}: a probability from 0 to below 1")
+    """Set every dropout of a transformers model, hidden and attention, to a probability in [0, 1); 0 turns it off."""
     for name, module in list(model.named_modules()):
         # ModernBERT puts an Identity where its configuration has no dropout
         absent = type(module) is nn.Identity and name.endswith(".out_drop") and probability > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,20 @@ from typing import Any
 import torch
 from torch import nn
 
+from compret.files import first_line
 from compret.nn.backbone import MINILM, load_backbone, position_limit
 from compret.nn.cpu import CPUKernels, kernels, use_fast_dropout, use_onednn
 from compret.nn.dropout import set_dropout
-from compret.nn.export import write_settings
 from compret.nn.flops import Size, transformer_size
 from compret.nn.pooling import Dense, Pooling, pool
 from compret.nn.pretrained import load_dense, load_transformer
+from compret.nn.settings_files import EncoderSettings, write_settings
 from compret.nn.tokenizer import TextTokenizer
 from compret.types import Encoded, TokenBatch, UserError
 
 log = logging.getLogger(__name__)
+
+_LARGEST_RANK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class LoRA:
     def __post_init__(self) -> None:
         if self.rank < 1:
             raise UserError(f"model.lora.rank {self.rank}: at least 1")
+        if self.rank > _LARGEST_RANK:
+            raise UserError(f"model.lora.rank {self.rank}: at most {_LARGEST_RANK:,}")
         if not 0 <= self.dropout < 1:
             raise UserError(f"model.lora.dropout {self.dropout}: a probability from 0 to below 1")
 
@@ -79,6 +85,8 @@ class TextEncoder(nn.Module):
         cpu_kernels: CPUKernels = "auto",
     ) -> None:
         super().__init__()
+        if dropout is not None and not 0 <= dropout < 1:
+            raise UserError(f"model.dropout {dropout}: a probability, from 0 to below 1")
         self.cpu_kernels = kernels("off" if compile else cpu_kernels)  # torch.compile brings kernels of its own
         source = load_backbone(backbone)
         self.name, self.revision, self.folder = source.name, source.revision, source.folder
@@ -153,7 +161,18 @@ class TextEncoder(nn.Module):
         model = _merged(self.backbone)
         model.save_pretrained(str(folder), state_dict={**model.state_dict(), **self._pooler}, safe_serialization=True)
         self.tokenizer.save(folder)
-        write_settings(self, folder)
+        write_settings(self._settings(), folder)
+
+    def _settings(self) -> EncoderSettings:
+        return EncoderSettings(
+            width=self.width,
+            pooling=self.pooling,
+            max_length=self.max_length,
+            prompts=self.tokenizer.prompts,
+            dense_layers=self.dense_layers,
+            normalize=self.normalize,
+            similarity=self.similarity,
+        )
 
     def _check_sizes(self, transformer: Path) -> None:
         known, rows = len(self.tokenizer.fast), self.backbone.get_input_embeddings().num_embeddings
@@ -180,9 +199,11 @@ def _with_lora(model: Any, lora: LoRA) -> Any:
         from peft import LoraConfig, get_peft_model
     except ImportError as error:
         raise UserError("lora needs peft: pip install 'compret[lora]'") from error
-    return get_peft_model(
-        model, LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=lora.targets)
-    )
+    options = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=lora.targets)
+    try:
+        return get_peft_model(model, options)
+    except (ValueError, re.error) as error:  # a text is a regular expression to peft
+        raise UserError(f"model.lora.targets {lora.targets}: {first_line(error)}") from error
 
 
 def _merged(model: Any) -> Any:

@@ -33,15 +33,18 @@ def _sets(word: str, these: dict[str, Measured], those: dict[str, Measured]) -> 
         yield f"{word} {', '.join(f'{n} (other data of that name)' if n in others else n for n in names)}"
 
 
-def ndcg_interval(ours: Column, theirs: Column) -> tuple[float, float] | None:
+def query_interval(ours: Column, theirs: Column) -> tuple[float, float] | None:
     """95 % interval of the difference of two means over the same sets, over their queries (see `difference_interval`).
 
-    Each set counts the same, however many queries it has, as it does in the mean. None for fewer than two queries.
+    Each set counts the same, however many queries it has, as it does in the mean. None for fewer than two queries, and
+    for sets that have none.
 
     Raises:
         UserError: a file of values by query is missing, not as compret writes it, or of other queries.
     """
     other = {m.fingerprint: m for m in theirs}
+    if any(m.per_query is None for m in ours):
+        return None
     pairs = [(_by_query(m), _by_query(other[m.fingerprint])) for m in ours]
     for measured, (a, b) in zip(ours, pairs, strict=True):
         if a.keys() != b.keys():
@@ -54,4 +57,5 @@ def ndcg_interval(ours: Column, theirs: Column) -> tuple[float, float] | None:
 
 
 def _by_query(measured: Measured) -> dict[str, float]:
-    return {row.text("query"): row.number("ndcg@10") for row in read_json_lines(measured.per_query)}
+    rows = read_json_lines(measured.per_query) if measured.per_query else ()
+    return {row.text("query"): row.number(measured.metric) for row in rows}

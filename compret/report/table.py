@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from compret.report.compare import Column, differences, ndcg_interval
-from compret.report.runs import COLUMNS, Run, read_run
+from compret.plain_parser import PlainParser
+from compret.report.compare import differences, query_interval
+from compret.report.runs import Run, read_run, titles
 from compret.types import UserError
 
 _INTERVALS = "[low, high]: 95 % interval of the mean difference over queries, by bootstrap"
@@ -16,10 +16,10 @@ _INTERVALS = "[low, high]: 95 % interval of the mean difference over queries, by
 
 def main(arguments: Sequence[str]) -> int:
     """Print a Markdown table of runs, each a results.json or its folder; several of one run are joined by commas."""
-    parser = argparse.ArgumentParser(prog="compret report", description=main.__doc__)
+    parser = PlainParser(prog="compret report", description=main.__doc__)
     parser.add_argument("runs", nargs="+", metavar="[NAME=]PATH[,PATH]")
     parser.add_argument("--figure", type=Path, help="also draw the runs into this .png, .svg or .pdf")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     runs = [read_run(text) for text in options.runs]
     encoding = sys.stdout.encoding or "utf-8"  # names may hold what it cannot write
     sys.stdout.write(table(runs).encode(encoding, "backslashreplace").decode(encoding))
@@ -36,11 +36,11 @@ def table(runs: Sequence[Run]) -> str:
     A number that was measured on other sets, or in another way, than the first of its column is marked by a star, and
     what differs is told below the table.
     """
-    notes = [note for run in runs for note in run.notes]
-    rows = [["", *(title for column in COLUMNS for title in (column, "difference"))]]
+    notes, columns = [note for run in runs for note in run.notes], titles(runs)
+    rows = [["", *(heading for title in columns for heading in (title, "difference"))]]
     for run in runs:
-        cells = [text for place in range(len(COLUMNS)) for text in _cells(runs, run, place, notes)]
-        rows.append([run.name, *cells])
+        cells = (text for title in columns for text in _cells(runs, run, title, notes))
+        rows.append([run.name.replace("|", "\\|"), *cells])
     if any("[" in cell for row in rows for cell in row[1:]):
         notes.append(_INTERVALS)
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -52,34 +52,30 @@ def table(runs: Sequence[Run]) -> str:
     return "\n".join([lines[0], rule, *lines[1:], *below]) + "\n"
 
 
-def reference(runs: Sequence[Run], place: int) -> Run:
+def reference(runs: Sequence[Run], title: str) -> Run:
     """The run that the others of a column are compared with: the first that has a number there, or the first."""
-    return next((run for run in runs if run.columns[place]), runs[0])
+    return next((run for run in runs if run.columns.get(title)), runs[0])
 
 
-def _cells(runs: Sequence[Run], run: Run, place: int, notes: list[str]) -> tuple[str, str]:
+def _cells(runs: Sequence[Run], run: Run, title: str, notes: list[str]) -> tuple[str, str]:
     """A value and its difference to the first run's, as cells; what forbids to compare them goes to the notes."""
-    value, first = run.values[place], runs[0].values[place]
+    value, first = run.values.get(title), runs[0].values.get(title)
     if value is None:
         return "-", ""
-    beside = reference(runs, place)
-    differs = differences(run.columns[place], beside.columns[place])
+    beside = reference(runs, title)
+    differs = differences(run.columns[title], beside.columns[title])
     if differs:
-        notes.append(f"* {run.name}, {list(COLUMNS)[place]}: {'; '.join(differs)}; {beside.name} is the other")
+        notes.append(f"* {run.name}, {title}: {'; '.join(differs)}; {beside.name} is the other")
         return f"{value:.3f}*", ""
     if run is runs[0] or first is None:
         return f"{value:.3f}", ""
-    interval = _interval(run, runs[0], place, notes)
-    return f"{value:.3f}", f"{value - first:+.3f}{interval}"
+    return f"{value:.3f}", f"{value - first:+.3f}{_interval(run, runs[0], title, notes)}"
 
 
-def _interval(run: Run, first: Run, place: int, notes: list[str]) -> str:
-    """The interval of a retrieval difference behind a blank; none for AUROC, and none without values by query."""
-    ours: Column = run.columns[place]
-    if list(COLUMNS.values())[place][0] != "retrieval":
-        return ""
+def _interval(run: Run, first: Run, title: str, notes: list[str]) -> str:
+    """The interval of a difference behind a blank; none where there are no values by query."""
     try:
-        found = ndcg_interval(ours, first.columns[place])
+        found = query_interval(run.columns[title], first.columns[title])
     except UserError as error:
         notes.append(f"{run.name}: no interval ({error})")
         return ""

@@ -8,17 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from compret.distributed import first_row, gather_rows, missing_calls
+from compret.distributed import missing_calls
 from compret.evaluation.approximate import Search
-from compret.losses import InfoNCE, own_texts
+from compret.losses import Contrast, Loss
 from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
+from compret.nn.cosines import Cosines
 from compret.nn.cpu import CPUKernels
 from compret.nn.encoder import LoRA, TextEncoder
 from compret.nn.pooling import Pooling
+from compret.tasks.base import SuiteRunner
+from compret.tasks.batch_scores import pair_scores
 from compret.tasks.optimizer import AdamW, configure
-from compret.tasks.suites import SuiteRunner
-from compret.types import EvaluationSet, TripletBatch
+from compret.types import TripletBatch
 
 
 class DualEncoder(SuiteRunner):
@@ -38,7 +40,7 @@ class DualEncoder(SuiteRunner):
         cpu_kernels: on a CPU, those that this machine has measured to be faster than torch's; off for torch's alone.
         search: how documents are found when testing: exact, or faiss (approximate).
         chunk_size: texts whose activations are held at a time (GradCache); all of the batch's if not given.
-        loss: InfoNCE's temperature and directions.
+        loss: of the cosines of a batch's pairs.
         optimizer: learning rate, decay and schedule.
     """
 
@@ -57,7 +59,7 @@ class DualEncoder(SuiteRunner):
         cpu_kernels: CPUKernels = "auto",
         search: Search = "exact",
         chunk_size: int | None = None,
-        loss: InfoNCE = InfoNCE(),
+        loss: Loss = Contrast(temperature=0.05),
         optimizer: AdamW = AdamW(),
     ) -> None:
         super().__init__()
@@ -90,28 +92,14 @@ class DualEncoder(SuiteRunner):
         return configure([(self.encoder, self.optimizer)], int(self.trainer.estimated_stepping_batches))
 
     def training_step(self, batch: TripletBatch, batch_idx: int) -> Tensor:
-        loss = self.contrast(batch)
+        loss = self.batch_loss(batch)
         self.log("train_loss", loss.detach(), prog_bar=True, batch_size=len(batch))
         return loss
 
-    def validation_step(self, batch: TripletBatch | EvaluationSet, batch_idx: int, dataloader_idx: int = 0) -> None:
-        if isinstance(batch, TripletBatch):
-            loss = self.contrast(batch)
-            self.log("val_loss", loss, batch_size=len(batch), sync_dist=True, add_dataloader_idx=False, prog_bar=True)
-        else:
-            self.bench.run(batch)
-
-    def contrast(self, batch: TripletBatch) -> Tensor:
-        """The loss of this rank's anchors against the candidates of all ranks."""
+    def batch_loss(self, batch: TripletBatch) -> Tensor:
+        """The loss of this rank's rows, whose candidates are those of all ranks."""
         passes = in_chunks(batch.passes, self.chunk_size)
         passes = with_idle(passes, missing_calls(self.encoder, len(passes)))
         pooled = torch.cat(encode_each(lambda tokens: self.encoder(tokens).pooled_BD, passes, self.chunk_size))
-        anchors_AD = gather_rows(pooled[batch.anchor_rows_B])
-        roles = ((batch.positive_rows_B, batch.positive_keys_B), (batch.negative_rows_C, batch.negative_keys_C))
-        candidates_CD = torch.cat([gather_rows(pooled[rows]) for rows, _ in roles])
-        anchor_keys_A, *keys = (gather_rows(keys) for keys in (batch.anchor_keys_B, *(keys for _, keys in roles)))
-        rows_B = first_row(batch.anchor_rows_B) + torch.arange(len(batch), device=pooled.device)
-        duplicates_BC, duplicates_BA = (
-            own_texts(batch.anchor_keys_B, batch.positive_keys_B, keys_C) for keys_C in (torch.cat(keys), anchor_keys_A)
-        )
-        return self.loss(anchors_AD, candidates_CD, rows_B, duplicates_BC, duplicates_BA)
+        places = torch.cat([batch.anchor_rows_B, batch.positive_rows_P, batch.negative_rows_C])
+        return self.loss(pair_scores(batch, self.loss.needs, Cosines(pooled[places])))

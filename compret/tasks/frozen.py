@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from compret.evaluation.encode import evaluating
-from compret.evaluation.store import half_on_disk
+from compret.evaluation.vectors import half_on_disk
 from compret.nn.encoder import TextEncoder
-from compret.nn.pairs import TokenStates, token_states
+from compret.nn.pair_scoring import TokenStates, token_states
 from compret.types import TokenBatch, TripletBatch, UserError
 
 log = logging.getLogger(__name__)
@@ -41,8 +41,8 @@ class StateCache:
 
     def states(self, encoder: TextEncoder, batch: TripletBatch, special_tokens: bool) -> TokenStates:
         """States of all texts of a batch: anchors, positives, negatives; the encoder sees only the unknown ones."""
-        keys = torch.cat([batch.anchor_keys_B, batch.positive_keys_B, batch.negative_keys_C]).tolist()
-        wanted = [(key, place < len(batch)) for place, key in enumerate(keys)]
+        keys = torch.cat([batch.anchor_keys_B, batch.positive_keys_P, batch.negative_keys_C]).tolist()
+        wanted = list(zip(keys, batch.queries, strict=True))
         fresh = self._encode(encoder, batch, wanted, special_tokens)
         parts = [fresh[key] if key in fresh else self._read(key) for key in wanted]
         states = torch.cat([part[:-1] for part in parts]).float().to(encoder.device)

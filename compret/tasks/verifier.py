@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from itertools import chain
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from compret.distributed import (
-    first_row,
-    gather_objects,
-    gather_rows,
-    is_sharded,
-    mean_rows,
-    missing_calls,
-    row_counts,
-    world_size,
-)
+from compret.distributed import is_sharded, missing_calls
 from compret.evaluation.approximate import Search
 from compret.evaluation.bench import Bench
 from compret.evaluation.guard_files import stored_calibration
-from compret.evaluation.rerank import Recall
+from compret.evaluation.near_miss import NearMissSet
+from compret.evaluation.verifier_scorer import Recall, VerifierScorer
 from compret.files import Settings
-from compret.losses import Contrast, PairLoss, own_texts
+from compret.losses import Contrast, Loss
 from compret.metrics.calibration import Calibration
 from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
 from compret.nn.cpu import CPUKernels, use_fast_dropout
 from compret.nn.encoder import LoRA, TextEncoder
-from compret.nn.pairs import BUDGET, TokenStates, joined, score_all, score_pairs, token_states
+from compret.nn.map_scores import MapScores
+from compret.nn.pair_scoring import BUDGET, TokenStates, joined, token_states
 from compret.nn.pooling import Pooling
 from compret.nn.verifiers import PooledCosine, Verifier
-from compret.nn.verifiers.stored import describe
+from compret.nn.verifiers.description import describe
+from compret.tasks.base import CHECKPOINT_KEY, SuiteRunner
+from compret.tasks.batch_scores import pair_scores
 from compret.tasks.frozen import StateCache
 from compret.tasks.limits import check_least, check_share
 from compret.tasks.optimizer import AdamW, configure
 from compret.tasks.retention import Retention
-from compret.tasks.suites import CHECKPOINT_KEY, SuiteRunner
-from compret.types import EvaluationSet, NearMissSet, PairScores, TokenBatch, TripletBatch, UserError
+from compret.types import PairScores, TokenBatch, TripletBatch, UserError
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +53,7 @@ class SimilarityMapVerifier(SuiteRunner):
         lora: train low-rank adapters in place of the encoder's weights.
         freeze: prefixes of the encoder's parameter names that are not trained.
         special_tokens: keep [CLS], [SEP] and the like in the maps (the paper does).
-        loss: of the scores of a batch's pairs; Contrast if not given.
+        loss: of the scores of a batch's pairs.
         optimizer: of the encoder; its gradient is clipped on its own.
         verifier_optimizer: of the verifier; its gradient is clipped on its own.
         recall: folder or hub id of an encoder that recalls in place of the verifier's own, which training changes.
@@ -90,7 +82,7 @@ class SimilarityMapVerifier(SuiteRunner):
         lora: LoRA | None = None,
         freeze: list[str] | None = None,
         special_tokens: bool = True,
-        loss: PairLoss | None = None,
+        loss: Loss = Contrast(),
         optimizer: AdamW = AdamW(),
         verifier_optimizer: AdamW = AdamW(lr=1e-3),
         recall: str | None = None,
@@ -146,7 +138,7 @@ class SimilarityMapVerifier(SuiteRunner):
         if frozen:
             self.encoder.requires_grad_(False)
         self.frozen, self.special_tokens = frozen, special_tokens
-        self.loss, self.budget = loss or Contrast(), budget
+        self.loss, self.budget = loss, budget
         self.chunk_size, self.search = checked_size(chunk_size), search
         self.optimizer, self.verifier_optimizer = optimizer, verifier_optimizer
         self.false_accept_rate = false_accept_rate
@@ -184,12 +176,8 @@ class SimilarityMapVerifier(SuiteRunner):
             self.log("train_retention", retained.detach(), batch_size=len(batch))
         return loss + retained
 
-    def validation_step(self, batch: TripletBatch | EvaluationSet, batch_idx: int, dataloader_idx: int = 0) -> None:
-        if isinstance(batch, TripletBatch):
-            loss, _ = self.losses(batch)
-            self.log("val_loss", loss, batch_size=len(batch), sync_dist=True, add_dataloader_idx=False, prog_bar=True)
-        else:
-            self.bench.run(batch)
+    def batch_loss(self, batch: TripletBatch) -> Tensor:
+        return self.losses(batch)[0]
 
     def on_train_batch_start(self, batch: TripletBatch, batch_idx: int) -> None:
         """The weights are about to change, and a threshold belongs to those that it was fitted on (law 10)."""
@@ -203,18 +191,18 @@ class SimilarityMapVerifier(SuiteRunner):
 
     def calibrate(self, validation: Iterable[NearMissSet]) -> None:
         """Fit the threshold of these weights on labelled pairs, which must be validation pairs."""
-        training, bench = self.training, self.new_bench()
+        training, bench = self.training, Bench(self.scorer())
         self.eval()
         for data in validation:
             bench.run(data)
         self.train(training)
         self.calibration = bench.calibration(self.false_accept_rate)
 
-    def new_bench(self) -> Bench:
+    def scorer(self) -> VerifierScorer:
         threshold = self.calibration.threshold if self.calibration else None
         if self.recall.encoder is not None:
             self.recall.encoder.to(self.device)
-        return Bench(self.encoder, self.verifier, self.special_tokens, threshold, self.search, self.recall)
+        return VerifierScorer(self.encoder, self.verifier, self.special_tokens, self.search, self.recall, threshold)
 
     def losses(self, batch: TripletBatch) -> tuple[Tensor, Tensor]:
         """The verifier's loss on this rank's anchors, and what the pooled vectors lost of the untouched encoder's."""
@@ -233,50 +221,7 @@ class SimilarityMapVerifier(SuiteRunner):
 
     def scores(self, batch: TripletBatch, states: TokenStates) -> PairScores:
         """What the loss needs, given the states of all anchors, positives and negatives."""
-        b, c = len(batch), len(batch.negative_anchors)
-        anchors, positives, negatives = (states[range(s, e)] for s, e in ((0, b), (b, 2 * b), (2 * b, 2 * b + c)))
-        keys_C = torch.cat([gather_rows(batch.positive_keys_B), gather_rows(batch.negative_keys_C)])
-        own = [(a, row) for row, a in enumerate(batch.negative_anchors)] if self.loss.needs != "all" else []
-        columns_BC, rows_B = self._columns(anchors.pooled_BD, len(keys_C))
-        every_BC = self._every(anchors, positives, negatives, columns_BC)
-        if every_BC is None:
-            positives_B = score_pairs(self.verifier, anchors, positives, budget=self.budget)
-        else:
-            positives_B = every_BC.gather(1, rows_B.unsqueeze(1)).squeeze(1)
-        return PairScores(
-            positives_B=positives_B,
-            negatives_C=score_pairs(self.verifier, anchors, negatives, own, budget=self.budget),
-            anchors_C=torch.tensor(batch.negative_anchors, dtype=torch.long, device=rows_B.device),
-            every_BC=every_BC,
-            rows_B=rows_B,
-            duplicates_BC=own_texts(batch.anchor_keys_B, batch.positive_keys_B, keys_C[columns_BC]),
-            negatives_a_rank=mean_rows(batch.negative_keys_C),
-        )
-
-    def _columns(self, anchors_BD: Tensor, candidates: int) -> tuple[Tensor, Tensor]:
-        """Each anchor's candidates among those of all ranks, `(B, C)`, and where its positive stands in its row."""
-        device = anchors_BD.device
-        rows_B = first_row(anchors_BD) + torch.arange(len(anchors_BD), device=device)
-        if self.loss.others is None:
-            return torch.arange(candidates, device=device).expand(len(rows_B), -1), rows_B
-        if self.loss.needs == "positives":
-            candidates = sum(row_counts(anchors_BD))
-        steps_C = torch.arange(min(self.loss.others + 1, candidates), device=device)
-        return (rows_B.unsqueeze(1) + steps_C) % candidates, torch.zeros_like(rows_B)
-
-    def _every(
-        self, anchors: TokenStates, positives: TokenStates, negatives: TokenStates, columns_BC: Tensor
-    ) -> Tensor | None:
-        """Each anchor with its candidates of all ranks, if the loss wants that."""
-        if self.loss.needs == "own":
-            return None
-        roles = [positives, negatives] if self.loss.needs == "all" else [positives]
-        candidates = joined([_gathered(states) for states in roles if world_size() > 1 or len(states)])
-        if self.loss.others is None:
-            return score_all(self.verifier, anchors, candidates, self.budget)
-        pairs = [(row, column) for row, columns in enumerate(columns_BC.tolist()) for column in columns]
-        scores_P = score_pairs(self.verifier, anchors, candidates, pairs, budget=self.budget)
-        return scores_P.view(columns_BC.shape)
+        return pair_scores(batch, self.loss.needs, MapScores(self.verifier, states, self.budget))
 
     def _spans(self, tokens: TokenBatch) -> list[tuple[int, int]]:
         if self.special_tokens:
@@ -295,9 +240,10 @@ class SimilarityMapVerifier(SuiteRunner):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         stored = Settings("the checkpoint", checkpoint.get(CHECKPOINT_KEY, {}))
-        calibration = stored_calibration(stored)
-        if calibration is not None:
-            self._take_calibration(calibration, stored.part("scored_with", Settings("", {})).content)
+        if calibration := stored_calibration(stored):
+            recipe, scored_with = (stored.part(key, Settings(key, {})).content for key in ("recipe", "scored_with"))
+            told = {name: recipe[name] for name in ("special_tokens", "recall_weight") if name in recipe}
+            self._take_calibration(calibration, {**told, **scored_with})
 
     def _take_calibration(self, calibration: Calibration, scored_with: Mapping[str, Any]) -> None:
         """A threshold of other scores says nothing of these (law 10)."""
@@ -320,11 +266,3 @@ class SimilarityMapVerifier(SuiteRunner):
             "recall_weight": weight,
             "recall": self.recall.encoder.revision if weight and self.recall.encoder else None,
         }
-
-
-def _gathered(states: TokenStates) -> TokenStates:
-    """The states of all ranks, with gradients."""
-    if world_size() == 1:
-        return states
-    lengths: Sequence[tuple[int, ...]] = gather_objects(states.lengths)
-    return TokenStates(gather_rows(states.unit_TD), tuple(chain(*lengths)), gather_rows(states.pooled_BD))

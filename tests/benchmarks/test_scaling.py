@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from compret.evaluation.retrieve import evaluate_retrieval
+from compret.evaluation.cosine_scorer import CosineScorer
+from compret.evaluation.retrieval import RetrievalSet
 from compret.nn.encoder import TextEncoder
-from compret.types import RetrievalSet
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +45,13 @@ def corpus(size: int) -> RetrievalSet:
 
 
 def test_time_grows_with_the_corpus_and_no_faster(tiny_encoder: TextEncoder) -> None:
-    evaluate_retrieval(tiny_encoder, corpus(500))
+    corpus(500).evaluate(CosineScorer(tiny_encoder))
     per_document = []
     for size in SIZES:
         data, times = corpus(size), []
         for _ in range(3 if size < 50_000 else 1):
             start = time.perf_counter()
-            evaluate_retrieval(tiny_encoder, data)
+            data.evaluate(CosineScorer(tiny_encoder))
             times.append(time.perf_counter() - start)
         per_document.append(min(times) / size)
         log.warning("%d documents: %.2f s, %.1f us a document", size, min(times), 1e6 * per_document[-1])

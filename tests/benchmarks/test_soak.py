@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from lightning.pytorch import Callback, Trainer
 
-from compret.callbacks.checkpoint import LastCheckpoint
 from compret.callbacks.finite import FiniteLoss
 from compret.callbacks.monitors import Throughput
+from compret.callbacks.saving import LastCheckpoint
 from compret.data import NearMissPairs, Triplets
 from compret.tasks import DualEncoder
 

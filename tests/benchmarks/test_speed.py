@@ -21,11 +21,11 @@ import pytest
 import torch
 
 from compret.data.retrieval import find_sources, load_retrieval_set
-from compret.evaluation.bench import Bench
+from compret.evaluation.cosine_scorer import CosineScorer
 from compret.evaluation.encode import encode
+from compret.evaluation.retrieval import RetrievalSet
 from compret.nn import TextEncoder
 from compret.nn.backbone import MINILM, load_backbone
-from compret.types import RetrievalSet
 
 log = logging.getLogger(__name__)
 
@@ -87,11 +87,11 @@ def test_full_evaluation(peer: Any, ours: TextEncoder, cranfield: RetrievalSet) 
         write_csv=False,
     )
     few = replace(cranfield, queries=cranfield.queries[:2], query_ids=cranfield.query_ids[:2], name="warm-up")
-    Bench(ours).run(few)
-    bench = Bench(ours)
-    found = ratio(lambda: evaluator(peer), lambda: bench.run(cranfield), 2, "full evaluation")
+    scorer = CosineScorer(ours)
+    few.evaluate(scorer)
+    found = ratio(lambda: evaluator(peer), lambda: cranfield.evaluate(scorer), 2, "full evaluation")
     expected = evaluator(peer)["cosine_ndcg@10"]
-    assert bench.retrieval[0].scores.mean["ndcg@10"] == pytest.approx(expected, abs=1e-4)
+    assert cranfield.evaluate(scorer).metrics["ndcg@10"] == pytest.approx(expected, abs=1e-4)
     assert found >= GOAL
 
 
@@ -167,7 +167,7 @@ def steps_of_compret(
     from lightning.pytorch import Callback, Trainer
 
     from compret.data import Triplets
-    from compret.losses import InfoNCE
+    from compret.losses import Contrast
     from compret.tasks import DualEncoder
 
     ticks: list[float] = []
@@ -194,7 +194,7 @@ def steps_of_compret(
         callbacks=[Clock()],
         **quiet,
     ).fit(
-        DualEncoder(max_length=TOKENS, loss=InfoNCE(temperature=0.1), chunk_size=chunk_size),
+        DualEncoder(max_length=TOKENS, loss=Contrast(temperature=0.1), chunk_size=chunk_size),
         datamodule=Triplets([str(file)], batch_size=batch, holdout=0.0),
     )
     return float(np.median(np.diff(ticks[warm - 1 :])))

@@ -24,7 +24,7 @@ from compret.evaluation.retrieve import rank_documents
 from compret.evaluation.tokens import encode_tokens
 from compret.losses import Contrast
 from compret.nn.encoder import TextEncoder
-from compret.nn.pairs import TokenStates, score_all
+from compret.nn.pair_scoring import TokenStates, score_all
 from compret.nn.simmap import SimilarityMaps
 from compret.nn.verifiers import MapCNN, MapTransformer, MaxSim, Verifier
 from compret.types import PairScores
@@ -79,7 +79,10 @@ def our_step(verifier: Verifier, anchors: TokenStates, candidates: TokenStates) 
     none = torch.zeros(0)
     rows_B = torch.arange(B)
     duplicates_BC = torch.zeros(every_BC.shape, dtype=torch.bool)
-    loss = Contrast()(PairScores(every_BC.diagonal(), none, none.long(), every_BC, rows_B, duplicates_BC, 0.0))
+    counts = (float(B), 0.0, 0.0)
+    positives_B = every_BC.diagonal()
+    scores = PairScores(positives_B, none, none.long(), *counts, rows_B, every_BC, duplicates_BC)
+    loss = Contrast()(scores)
     loss.backward()
     return float(loss.detach())
 

@@ -11,14 +11,14 @@ from compret.distributed import rank
 from compret.tasks import DualEncoder
 from compret.types import TripletBatch
 
-contrast = DualEncoder.contrast
+batch_loss = DualEncoder.batch_loss
 
 
 def spoilt(task: DualEncoder, batch: TripletBatch) -> Tensor:
-    loss = contrast(task, batch)
+    loss = batch_loss(task, batch)
     return loss * float("nan") if rank() == 1 and task.trainer.global_step == 2 else loss
 
 
 if __name__ == "__main__":
-    DualEncoder.contrast = spoilt  # type: ignore[method-assign]
+    DualEncoder.batch_loss = spoilt  # type: ignore[method-assign]
     sys.exit(main())

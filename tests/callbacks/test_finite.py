@@ -44,14 +44,14 @@ def spoilt(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Spoil], list[Any]]
 
     def spoil(step: int, how: Spoil) -> list[Any]:
         batches: list[Any] = []
-        contrast = DualEncoder.contrast
+        batch_loss = DualEncoder.batch_loss
 
-        def contrasted(task: DualEncoder, batch: Any) -> Tensor:
+        def spoilt_loss(task: DualEncoder, batch: Any) -> Tensor:
             batches.append(batch)
-            loss = contrast(task, batch)
+            loss = batch_loss(task, batch)
             return how(task, loss) if len(batches) == step else loss
 
-        monkeypatch.setattr(DualEncoder, "contrast", contrasted)
+        monkeypatch.setattr(DualEncoder, "batch_loss", spoilt_loss)
         return batches
 
     return spoil

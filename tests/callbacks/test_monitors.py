@@ -41,8 +41,8 @@ def logged(folder: Path) -> dict[str, list[tuple[int, float]]]:
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """All batches that a DualEncoder is trained on from now on."""
     seen: list[Any] = []
-    contrast = DualEncoder.contrast
-    monkeypatch.setattr(DualEncoder, "contrast", lambda task, batch: (seen.append(batch), contrast(task, batch))[1])
+    batch_loss = DualEncoder.batch_loss
+    monkeypatch.setattr(DualEncoder, "batch_loss", lambda task, batch: (seen.append(batch), batch_loss(task, batch))[1])
     return seen
 
 

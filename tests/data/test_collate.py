@@ -82,7 +82,7 @@ def test_every_text_stands_in_the_passes_once_with_its_ids(tokenizer: TextTokeni
     assert (len(batch), len(batch.negative_rows_C)) == (len(rows), len(negatives))
     assert len(batch.passes) <= passes
 
-    places = torch.cat([batch.anchor_rows_B, batch.positive_rows_B, batch.negative_rows_C]).tolist()
+    places = torch.cat([batch.anchor_rows_B, batch.positive_rows_P, batch.negative_rows_C]).tolist()
     found = texts_in(batch.passes)
     assert sorted(places) == list(range(len(found)))
     expected = [
@@ -122,7 +122,7 @@ def test_a_batch_without_negatives_and_a_batch_of_one(tokenizer: TextTokenizer) 
     batch = Collate(tokenizer)([{"anchor": "the dog", "positive": "the cat"}])
     assert len(batch) == 1
     assert batch.negative_rows_C.tolist() == batch.negative_keys_C.tolist() == []
-    assert texts_in(batch.passes)[int(batch.positive_rows_B)] == list(tokenizer(["the cat"], "document").ids[0])
+    assert texts_in(batch.passes)[int(batch.positive_rows_P)] == list(tokenizer(["the cat"], "document").ids[0])
 
 
 def test_equal_texts_have_equal_keys_in_every_role(tokenizer: TextTokenizer) -> None:
@@ -136,7 +136,7 @@ def test_equal_texts_have_equal_keys_in_every_role(tokenizer: TextTokenizer) -> 
     dog, cat, man, capital = map(text_key, ("the dog", "a cat", "the man", "The dog"))
     assert len({dog, cat, man, capital}) == 4
     assert batch.anchor_keys_B.tolist() == [dog, cat, dog]
-    assert batch.positive_keys_B.tolist() == [cat, man, capital]
+    assert batch.positive_keys_P.tolist() == [cat, man, capital]
     assert batch.negative_keys_C.tolist() == [dog, man]
 
 
@@ -174,11 +174,11 @@ def test_a_pair_has_the_query_prompt_on_all_its_texts(new_backbone: Callable[...
     def ids(text: str, kind: Kind) -> list[int]:
         return list(tokenizer([text], kind).ids[0])
 
-    for row, anchor, positive in zip(rows, batch.anchor_rows_B, batch.positive_rows_B, strict=True):
+    for row, anchor, positive in zip(rows, batch.anchor_rows_B, batch.positive_rows_P, strict=True):
         kind: Kind = "query" if row["anchor"] in ("the dog", "a house") else "document"
         assert found[int(anchor)] == ids(str(row["anchor"]), "query")
         assert found[int(positive)] == ids(str(row["positive"]), kind)
     kinds: list[Kind] = ["query", "query", "document"]
     expected = [ids(text, kind) for text, kind in zip(("the man", "no house", "a tree"), kinds, strict=True)]
     assert [found[int(place)] for place in batch.negative_rows_C] == expected
-    assert found[int(batch.anchor_rows_B[1])] == found[int(batch.positive_rows_B[1])]
+    assert found[int(batch.anchor_rows_B[1])] == found[int(batch.positive_rows_P[1])]

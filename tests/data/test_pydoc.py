@@ -17,11 +17,10 @@ import pytest
 
 from compret.data import pydoc as module
 from compret.data.docstrings import Docstring, Workers, read
-from compret.data.nearmiss import load_near_misses
-from compret.data.perturb.nearby import RUN, NearTexts, SharedRuns
+from compret.data.nearby import RUN, NearTexts, SharedRuns
 from compret.data.pydoc import PyDoc, Roots, cache_folder, cached, held_out, installed, pairs, pydoc, without
 from compret.data.retrieval import find_sources, load_retrieval_set
-from compret.metrics.nearmiss import jaccard
+from compret.metrics.near_miss import jaccard
 
 SYLLABLES = ["".join(parts) for parts in itertools.product("bdfgklmprst", "aeiou")]
 VOCABULARY = [one + other + "k" for one in SYLLABLES for other in SYLLABLES]
@@ -132,16 +131,10 @@ def whole(folder: Path) -> dict[str, str]:
 
 def test_files_have_the_documented_columns(made: PyDoc) -> None:
     assert pq.read_schema(made.retrieval).names == ["anchor", "positive", "source"]
-    assert pq.read_schema(made.structneg).names == ["anchor", "positive", "negative", "category"]
-    for path in (made.nearmiss, made.nearmiss_validation):
-        assert all(list(row) == ["anchor", "candidate", "label", "category"] for row in lines(path))
     counts = {
         "retrieval": len(table(made.retrieval)),
-        "structneg": len(table(made.structneg)),
         "stdlib": len(lines(made.beir / "stdlib" / "queries.jsonl")),
         "dev": len(lines(made.validation / "dev" / "queries.jsonl")),
-        "nearmiss": len(lines(made.nearmiss)),
-        "nearmiss_validation": len(lines(made.nearmiss_validation)),
     }
     assert made.fingerprint["counts"] == counts
     assert all(counts.values())
@@ -168,26 +161,10 @@ def test_copies_of_the_test_are_kept_out_of_training(made: PyDoc) -> None:
     assert not {a for a, _ in COPIES} & {row["anchor"] for row in rows}
 
 
-@pytest.mark.parametrize("name", ["nearmiss", "nearmiss_validation"])
-def test_near_misses_are_kept_out_of_training(made: PyDoc, name: str) -> None:
-    anchors = {row["anchor"] for row in lines(getattr(made, name))}
-    trained = {row["anchor"] for row in [*table(made.structneg), *table(made.retrieval)]}
-    assert max(jaccard(one, other) for one in anchors for other in trained) < 0.8
-
-
 def test_held_out_packages_give_no_training_rows(made: PyDoc) -> None:
     assert made.fingerprint["held_out"] == ["small"]
     assert "small" not in {row["source"] for row in table(made.retrieval)}
-    aside = " ".join(part for text in SMALL for part in text)
-    assert not any(row["anchor"] in aside for row in table(made.structneg))
     assert texts(made.validation / "dev" / "queries.jsonl") == [summary for summary, _ in SMALL]
-    assert all(row["anchor"] in aside for row in lines(made.nearmiss_validation))
-
-
-def test_the_library_s_sentences_are_tested_only(made: PyDoc) -> None:
-    aside = " ".join(part for text in LIBRARY for part in text)
-    assert all(row["anchor"] in aside for row in lines(made.nearmiss))
-    assert not any(row["anchor"] in aside for row in table(made.structneg))
 
 
 def test_the_beir_directories_can_be_read(made: PyDoc) -> None:
@@ -196,18 +173,6 @@ def test_the_beir_directories_can_be_read(made: PyDoc) -> None:
         found = load_retrieval_set(source)
         assert (found.name, len(found.queries), len(found.documents)) == (name, count, count)
         assert all(judged == {"d" + query[1:]: 1} for query, judged in found.qrels.items())
-
-
-def test_the_near_miss_files_can_be_read(made: PyDoc) -> None:
-    found = load_near_misses(str(made.nearmiss))
-    assert sum(found.labels) * 2 == len(found.labels)
-    assert set(found.categories) <= {"negation", "role-swap", "spatial", "order"}
-
-
-def test_structural_negatives_are_half_negation_at_most(made: PyDoc) -> None:
-    rows = table(made.structneg)
-    assert all(row["anchor"] == row["positive"] != row["negative"] for row in rows)
-    assert 2 * sum(row["category"] == "negation" for row in rows) <= len(rows)
 
 
 def test_a_second_call_reads_the_cache(
@@ -309,11 +274,7 @@ def test_what_a_docstring_splits_into(tmp_path: Path) -> None:
     with Workers() as workers:
         found = read([tmp_path], workers, "files")
     rest = "Parameters x: int It is read once. It is `closed` after that. code()"
-    prose = ("Return the value of a file.", "It is read once.", "It is `closed` after that.")
-    assert found == [
-        Docstring("a", "Return the value of a file.", rest, prose),
-        Docstring("a", "Only a summary", "", ()),
-    ]
+    assert found == [Docstring("a", "Return the value of a file.", rest), Docstring("a", "Only a summary", "")]
 
 
 def test_no_packages_and_no_library(tmp_path: Path) -> None:
@@ -324,7 +285,7 @@ def test_no_packages_and_no_library(tmp_path: Path) -> None:
 
 
 def doc(source: str, i: int) -> Docstring:
-    return Docstring(source, f"Return the value number {i} of {source}.", f"{source} {i} " * 40, ())
+    return Docstring(source, f"Return the value number {i} of {source}.", f"{source} {i} " * 40)
 
 
 def test_pairs_have_a_summary_and_a_rest_once() -> None:

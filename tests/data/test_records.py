@@ -14,9 +14,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from compret.data import records
-from compret.data.nearmiss import load_near_misses
+from compret.data.near_miss import load_near_misses
 from compret.data.records import read_records
-from compret.data.tables import load_triplets
+from compret.data.triplet_tables import load_triplets
 from compret.types import UserError
 
 pytestmark = pytest.mark.usefixtures("fresh_cache")
@@ -163,6 +163,16 @@ def test_in_tsv_quotes_may_hold_tabs_and_line_feeds(tmp_path: Path) -> None:
     assert [list(row.values()) for _, row in found] == [["a\tb", "c"], ["d\ne\tf", "g"], ["h", "i"]]
     assert [place.rpartition(" ")[2] for place, _ in found] == ["2", "3", "6"]
     assert "line 3: 3 fields under a header of 2" in told(tmp_path / "b.tsv", 'a\tb\nx\ty\n"a\tb\tc\nd\te\n')
+
+
+# bug: a row whose last field holds a line feed was refused, or its first line taken for all of it
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_in_tsv_the_last_field_may_hold_line_feeds(tmp_path: Path, end: str) -> None:
+    lines = ["anchor\tpositive", 'a\t"two', 'lines"', 'b\t"Hello', "c\td", 'e\t"5" pipe', ""]
+    (tmp_path / "a.tsv").write_bytes(end.join(lines).encode())
+    read = [list(row.values()) for row in rows_of(tmp_path / "a.tsv")]
+    assert read == [["a", f"two{end}lines"], ["b", '"Hello'], ["c", "d"], ["e", '"5" pipe']]
+    assert "line 2: its last field opens a quote that nothing ends" in told(tmp_path / "b.tsv", 'a\tb\nx\t"y\nz\n')
 
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\0"), max_size=8)

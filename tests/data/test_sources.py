@@ -11,7 +11,7 @@ import pytest
 
 from compret.data import NanoBEIR
 from compret.data.sources import open_rows
-from compret.data.tables import load_triplets
+from compret.data.triplet_tables import load_triplets
 from compret.types import UserError
 
 pytestmark = pytest.mark.usefixtures("fresh_cache")

@@ -22,15 +22,15 @@ from hypothesis import strategies as st
 
 from compret.data import NanoBEIR, NearMissPairs, Triplets
 from compret.data.collate import text_key
-from compret.data.suites import Suite
 from compret.data.triplets import ResumableLoader, TripletRows, TripletSource
+from compret.evaluation.suite import Suite
 from compret.nn.tokenizer import TextTokenizer
 from compret.types import TripletBatch, UserError
 
 pytestmark = pytest.mark.usefixtures("fresh_cache")
 
 Make = Callable[..., Triplets]
-PARTS = ("anchor_keys_B", "positive_keys_B", "negative_keys_C", "anchor_rows_B", "positive_rows_B", "negative_rows_C")
+PARTS = ("anchor_keys_B", "positive_keys_P", "negative_keys_C", "anchor_rows_B", "positive_rows_P", "negative_rows_C")
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> str:
@@ -185,7 +185,7 @@ def test_a_batch_knows_its_rows_in_the_sources(make: Make, tmp_path: Path) -> No
         assert len(moved.rows) == len(batch)
         read = data.read(moved.rows)
         assert [text_key(row["anchor"]) for row in read] == batch.anchor_keys_B.tolist()
-        assert [text_key(row["positive"]) for row in read] == batch.positive_keys_B.tolist()
+        assert [text_key(row["positive"]) for row in read] == batch.positive_keys_P.tolist()
         assert [text_key(row["negative"]) for row in read] == batch.negative_keys_C.tolist()
         assert [row["source"] for row in read] == [files[source] for source, _ in moved.rows]
         assert [row["positive"] for row in read] == [sources[s][n]["positive"] for s, n in moved.rows]
@@ -262,7 +262,7 @@ def test_suites_follow_the_held_out_rows(make: Make, tmp_path: Path, beir: Path)
         data = make([file], holdout=holdout, validation=[NanoBEIR(str(beir), ["zoo", "park"])])
         loaders = data.val_dataloader()
         assert len(loaders) == kinds
-        assert [found.name for found in loaders[-1]] == ["zoo", "park"]
+        assert [batch.content.name for batch in loaders[-1]] == ["zoo", "park"]
 
 
 @pytest.mark.parametrize("workers", [0, 2])

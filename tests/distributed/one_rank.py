@@ -1,7 +1,8 @@
 """What one of two ranks does in test_two_ranks: its half of the rows, and the mean of both ranks' gradients.
 
-    python one_rank.py RANK RANKS FOLDER
-FOLDER holds tiny/ (the backbone) and triplets.jsonl; the gradients go to FOLDER/MODEL_RANKS.pt. All is computed in
+    python one_rank.py RANK FOLDER
+FOLDER holds tiny/ (the backbone) and triplets.jsonl; the gradients go to FOLDER/MODEL_KIND_RANKS.pt. Before, rank 0
+does it all alone, as one of one. All is computed in
 float64, where rounding hides nothing.
 """
 
@@ -20,16 +21,26 @@ from compret.nn.verifiers import MapCNN, MapTransformer, MaxSim
 from compret.tasks import DualEncoder, SimilarityMapVerifier
 
 ROWS = 7
-MODELS = ("encoder", "maxsim", "cnn", "transformer", "binary", "some")
+LOSSES = {
+    "binary": Binary(),
+    "some": Contrast(candidates="own", others=4),
+    "symmetric": Contrast(symmetric=True),
+    "labelled": Contrast(symmetric=True),
+    "cosines symmetric": Contrast(symmetric=True),
+    "cosines some": Contrast(candidates="own", others=4),
+    "cosines labelled": Contrast(),
+    "cosines binary": Binary(),
+}
+MODELS = ("encoder", "maxsim", "cnn", "transformer", *LOSSES)
 
 
 def model(name: str, backbone: str, chunk_size: int | None) -> DualEncoder | SimilarityMapVerifier:
     torch.manual_seed(0)
-    if name == "encoder":
-        return DualEncoder(backbone, chunk_size=chunk_size)
+    loss = LOSSES.get(name, Contrast())
+    if name.startswith(("encoder", "cosines")):
+        return DualEncoder(backbone, chunk_size=chunk_size, loss=loss)
     verifiers = {"maxsim": MaxSim, "cnn": MapCNN}
     verifier = verifiers[name]() if name in verifiers else MapTransformer(16, 1, 2, 32, max_length=32)
-    loss = {"binary": Binary(), "some": Contrast(candidates="own", others=4)}.get(name)
     return SimilarityMapVerifier(verifier, backbone, loss=loss, retention=0.5, chunk_size=chunk_size)
 
 
@@ -43,9 +54,11 @@ def gradients(name: str, rank: int, ranks: int, folder: Path, chunk_size: int | 
     rows = [json.loads(line) for line in (folder / "triplets.jsonl").read_text().splitlines()][: ROWS * 2]
     for row in rows[:3]:  # so that ranks have different numbers of texts
         row["negative"] = None
+    for row in [rows[5], *rows[ROWS:]] if name.endswith("labelled") else []:  # so that one of two ranks has no positive
+        row["positive"] = None
     mine = rows[rank * len(rows) // ranks : (rank + 1) * len(rows) // ranks]
     batch = Collate(task.encoder.tokenizer, passes=2)(mine)
-    loss = task.contrast(batch) if isinstance(task, DualEncoder) else sum(task.losses(batch))
+    loss = task.batch_loss(batch) if isinstance(task, DualEncoder) else sum(task.losses(batch))
     loss.backward()
     found = {n: p.grad.clone() for n, p in task.named_parameters() if p.grad is not None}
     for gradient in found.values():
@@ -67,4 +80,6 @@ def main(rank: int, ranks: int, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    if sys.argv[1] == "0":
+        main(0, 1, Path(sys.argv[2]))
+    main(int(sys.argv[1]), 2, Path(sys.argv[2]))

@@ -1,7 +1,8 @@
 """What one of two ranks does in test_results.py: encode, search, re-rank and score; its results and what it encoded.
 
-    python one_rank_tests.py RANK RANKS FOLDER
-FOLDER holds tiny/ (the backbone) and texts.json; each rank writes FOLDER/RANK_RANKS.json.
+    python one_rank_tests.py RANK FOLDER
+FOLDER holds tiny/ (the backbone) and texts.json; each rank writes FOLDER/RANK_RANKS.json. Before, rank 0 does it all
+alone, as one of one.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import torch.distributed.nn  # imported later, it would keep the group that ther
 
 from compret.evaluation import approximate, encode
 from compret.evaluation.approximate import rank_approximately
-from compret.evaluation.bench import Bench
-from compret.evaluation.rerank import Recall
+from compret.evaluation.cosine_scorer import CosineScorer
+from compret.evaluation.near_miss import NearMissSet
+from compret.evaluation.retrieval import RetrievalSet
 from compret.evaluation.retrieve import rank_documents
+from compret.evaluation.verifier_scorer import Recall, VerifierScorer
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import MapTransformer
-from compret.types import Encoded, NearMissSet, RetrievalSet, TokenBatch
+from compret.types import Encoded, TokenBatch
 
 
 def main(rank: int, ranks: int, folder: Path) -> None:
@@ -37,14 +40,13 @@ def main(rank: int, ranks: int, folder: Path) -> None:
     found: dict[str, Any] = {}
     few = [*texts[:2], texts[0]]  # one pass, so that rank 1's shard is empty
     for size, documents in ((1, few), (1, texts), (2, texts), (23, texts)):
-        both = Bench(encoder, verifier, recall=Recall(weight=2.0))
-        for name, bench in (("cosine", Bench(encoder)), ("verifier", both)):
+        scorers = CosineScorer(encoder), VerifierScorer(encoder, verifier, recall=Recall(weight=2.0))
+        for scorer in scorers:
             encoded.clear()
-            bench.run(retrieval(documents, size))
-            bench.run(near_misses(documents, size))
-            ranked, scored = bench.retrieval[0], bench.near_miss[0]
+            ranked = retrieval(documents, size).evaluate(scorer)
+            scored = near_misses(documents, size).evaluate(scorer)
             runs = {"run": ranked.run, "recalled": ranked.recall_stage.run if ranked.recall_stage else None}
-            case = f"{name} {'few' if documents is few else size}"
+            case = f"{scorer.name} {'few' if documents is few else size}"
             found[case] = {**runs, "scores": scored.scores_P.tolist(), "encoded": list(encoded)}
     found |= {f"faiss {size}": approximate_search(rank, size) for size in (1, 5)}
     (folder / f"{rank}_{ranks}.json").write_text(json.dumps(found))
@@ -94,4 +96,6 @@ def near_misses(texts: list[str], pairs: int) -> NearMissSet:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
+    if sys.argv[1] == "0":
+        main(0, 1, Path(sys.argv[2]))
+    main(int(sys.argv[1]), 2, Path(sys.argv[2]))

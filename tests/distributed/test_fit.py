@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from tests.processes import (
     finish,
     is_rank,
     is_running,
+    run_here,
     start,
     step_of,
     wait_until,
@@ -30,17 +32,21 @@ STEPS = 20
 ENDS = (sys.executable, str(Path(__file__).with_name("ends.py")))
 
 
-def fit(
+def command(
     folder: Path, tiny: Path, file: Path, ranks: int, *more: object, program: tuple[str, ...] = COMPRET
-) -> subprocess.Popen[str]:
+) -> list[object]:
     """Twenty steps of sixteen rows a step in all, without dropout, whose random numbers are each rank's own."""
-    command = [
+    return [
         *(*program, "fit", "--model.backbone", tiny, "--model.dropout", 0, "--model.optimizer.lr", 1e-3, *ON_CPU),
         *("--data.files", f"[{file}]", "--data.batch_size", 16 // ranks, "--data.holdout", 0.1),
         *("--trainer.max_steps", STEPS, "--trainer.default_root_dir", folder, "--checkpoint_every", 2),
         *(TWO_RANKS if ranks > 1 else ()),
+        *more,
     ]
-    return start([*command, *more])
+
+
+def fit(*options: Any, **program: Any) -> subprocess.Popen[str]:
+    return start(command(*options, **program))
 
 
 def weights(folder: Path, name: str = "fit") -> dict[str, torch.Tensor]:
@@ -64,17 +70,22 @@ def one_process(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> tuple[P
     rows = [{"anchor": t, "positive": f"{t} in the river", "negative": t.replace("bit", "saw")} for t in texts]
     file = folder / "triplets.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    finish(fit(folder / "one", tiny, file, 1))
+    run_here(command(folder / "one", tiny, file, 1))
     return file, folder / "one"
 
 
 @pytest.mark.slow
 def test_two_ranks_end_with_the_weights_of_one(one_process: tuple[Path, Path], tiny: Path, tmp_path: Path) -> None:
+    """And no thread between them outlives it: one that lets go of a tensor while Python ends aborts it at times."""
     file, one = one_process
-    finish(fit(tmp_path, tiny, file, 2))
+    finish(fit(tmp_path, tiny, file, 2, program=(*ENDS, str(tmp_path))))
     before = load_file(tiny / "model.safetensors")
     assert max((weights(one)[k] - before[k]).abs().max() for k in before) > 1e-3
     assert_equal(weights(tmp_path), weights(one), 1e-5)
+    for rank in (0, 1):
+        threads = (tmp_path / f"threads_{rank}").read_text().split()
+        assert threads
+        assert [name for name in threads if "gloo" in name] == []
 
 
 @pytest.mark.slow
@@ -82,8 +93,8 @@ def test_adapters_train_on_two_ranks_as_on_one(one_process: tuple[Path, Path], t
     """A parameter without a gradient, such as an adapter of the pooler, stops DDP at its second step."""
     file, _ = one_process
     lora = ("--model.lora.rank", "4", "--model.lora.alpha", "8")
-    for ranks in (1, 2):
-        finish(fit(tmp_path / str(ranks), tiny, file, ranks, *lora))
+    run_here(command(tmp_path / "1", tiny, file, 1, *lora))
+    finish(fit(tmp_path / "2", tiny, file, 2, *lora))
     before = load_file(tiny / "model.safetensors")
     assert max((weights(tmp_path / "1")[k] - before[k]).abs().max() for k in before) > 1e-4
     assert_equal(weights(tmp_path / "2"), weights(tmp_path / "1"), 1e-5)
@@ -106,7 +117,8 @@ def test_a_run_that_lost_one_rank_goes_on_where_it_was(
     run.communicate()
     assert 0 < step_of(last) < STEPS
     for ranks in (2, 1):
-        finish(fit(tmp_path, tiny, file, ranks, "--ckpt_path", last, "--name", f"on_{ranks}"))
+        goes_on = command(tmp_path, tiny, file, ranks, "--ckpt_path", last, "--name", f"on_{ranks}")
+        run_here(goes_on) if ranks == 1 else finish(start(goes_on))
         assert_equal(weights(tmp_path, f"on_{ranks}"), weights(one), 1e-5)
 
 
@@ -142,24 +154,13 @@ def test_ranks_end_with_their_launcher(one_process: tuple[Path, Path], tiny: Pat
 
 
 @pytest.mark.slow
-def test_no_thread_between_ranks_outlives_a_run(one_process: tuple[Path, Path], tiny: Path, tmp_path: Path) -> None:
-    """One that lets go of a tensor while Python ends aborts it, now and then, after all went well."""
-    finish(fit(tmp_path, tiny, one_process[0], 2, program=(*ENDS, str(tmp_path))))
-    for rank in (0, 1):
-        threads = (tmp_path / f"threads_{rank}").read_text().split()
-        assert threads
-        assert [name for name in threads if "gloo" in name] == []
-
-
-@pytest.mark.slow
 def test_two_ranks_write_the_results_of_one(tiny: Path, beir: Path, tmp_path: Path) -> None:
-    command = [
-        *(*COMPRET, "test", "--config", "nanobeir.yaml", "--model.backbone", tiny, "--data.source", beir, *ON_CPU)
-    ]
+    asked = [*(*COMPRET, "test", "--config", "nanobeir.yaml", "--model.backbone", tiny, "--data.source", beir, *ON_CPU)]
     found = []
     for ranks in ("1", "2"):
         folder = tmp_path / ranks
-        finish(start([*command, "--trainer.devices", ranks, "--trainer.default_root_dir", folder]))
+        tested = [*asked, "--trainer.devices", ranks, "--trainer.default_root_dir", folder]
+        run_here(tested) if ranks == "1" else finish(start(tested))
         assert [path.name for path in (folder / "logs" / "nanobeir").iterdir()] == ["version_0"]
         written = folder / "logs" / "nanobeir" / "version_0"
         runs = {path.name: path.read_text() for path in (written / "runs").iterdir()}

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from compret.evaluation.approximate import rank_approximately, searcher
-from compret.evaluation.bench import Bench
+from compret.evaluation.cosine_scorer import CosineScorer
+from compret.evaluation.retrieval import RetrievalSet
 from compret.evaluation.retrieve import rank_documents
 from compret.nn.encoder import TextEncoder
-from compret.types import RetrievalSet, UserError
+from compret.types import UserError
 
 
 def unit(count: int, seed: int) -> torch.Tensor:
@@ -41,15 +42,14 @@ def test_equal_scores_stand_in_the_order_of_ids_and_few_documents_are_all_found(
     assert [[ids[ranking.by_id[p]] for p in places] for places in ranking.rows_QK.tolist()] == [list("abcdefg")] * 2
 
 
-def test_a_bench_searches_as_it_is_told(tiny_encoder: TextEncoder, sentences: list[str]) -> None:
+def test_a_scorer_searches_as_it_is_told(tiny_encoder: TextEncoder, sentences: list[str]) -> None:
     pytest.importorskip("faiss")
     ids = [f"d{i}" for i in range(len(sentences))]
     data = RetrievalSet("zoo", "BEIR", ids, sentences, ["q"], [sentences[7]], {"q": {"d7": 1}}, "")
     runs = []
     for search in ("exact", "faiss"):
-        bench = Bench(tiny_encoder, search=search)  # type: ignore[arg-type]
-        bench.run(data)
-        runs.append([document for document, _ in bench.retrieval[0].run["q"]][:10])
+        run = CosineScorer(tiny_encoder, search).rank(data).run  # type: ignore[arg-type]
+        runs.append([document for document, _ in run["q"]][:10])
     assert runs[0] == runs[1]
 
 

@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from compret.data import NevIR
 from compret.evaluation.bench import Bench
-from compret.evaluation.rerank import Recall
+from compret.evaluation.cosine_scorer import CosineScorer
 from compret.evaluation.results import Results
+from compret.evaluation.verifier_scorer import Recall, VerifierScorer
 from compret.metrics.nevir import paired_accuracy
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import MaxSim, Verifier
@@ -52,9 +53,9 @@ def vectors(encoder: TextEncoder, text: str, kind: Kind) -> tuple[torch.Tensor, 
 def test_scores_are_those_of_pairs_scored_one_by_one(
     prompted: TextEncoder, tmp_path: Path, verifier: Verifier | None, weight: float
 ) -> None:
-    bench = Bench(prompted, verifier, recall=Recall(weight=weight))
-    bench.run(NevIR(str(write_lines(tmp_path / "nevir_dev.jsonl", ROWS))).load(0))
-    (found,) = bench.nevir
+    data = NevIR(str(write_lines(tmp_path / "nevir_dev.jsonl", ROWS))).load(0)
+    recall = Recall(weight=weight)
+    found = data.evaluate(VerifierScorer(prompted, verifier, recall=recall) if verifier else CosineScorer(prompted))
     expected = np.zeros((len(ROWS), 2, 2))
     for p, row in enumerate(ROWS):
         for i, query in enumerate(("q1", "q2")):
@@ -63,22 +64,22 @@ def test_scores_are_those_of_pairs_scored_one_by_one(
                 cosine, match = float(q[1] @ d[1]), float((q[0] @ d[0].T).amax(1).mean())
                 expected[p, i, j] = cosine if verifier is None else match + weight * cosine
     assert found.scores_P22 == pytest.approx(expected, abs=2e-3 if verifier else 1e-5)
-    assert found.accuracy == paired_accuracy(found.scores_P22)
+    assert found.metrics["paired_accuracy"] == paired_accuracy(found.scores_P22)
     assert found.name == "nevir_dev"
 
 
 def test_results_are_written_and_read(tiny_encoder: TextEncoder, tmp_path: Path) -> None:
-    bench = Bench(tiny_encoder)
+    bench = Bench(CosineScorer(tiny_encoder))
     bench.run(NevIR(str(write_lines(tmp_path / "nevir.jsonl", ROWS))).load(0))
-    results = bench.results({})
+    results, accuracy = bench.results({}), bench.found[0].metrics["paired_accuracy"]
     results.write(tmp_path / "run")
     stored = json.loads((tmp_path / "run" / "results.json").read_text())
-    assert stored["nevir"] == {"nevir": {"paired_accuracy": bench.nevir[0].accuracy}}
+    assert stored["nevir"] == {"nevir": {"paired_accuracy": accuracy}}
     assert stored["meta"]["counts"]["nevir"]["pairs"] == len(ROWS)
     read = Results.read(tmp_path / "run")
     assert read.recomputed().to_dict() == stored
-    assert read.nevir[0].data.queries == bench.nevir[0].data.queries
-    assert results.flat()["nevir_cosine_paired_accuracy"] == bench.nevir[0].accuracy == results.headline()
+    assert read.all[0].data.queries == bench.found[0].data.queries
+    assert results.flat()["nevir_cosine_paired_accuracy"] == accuracy == results.headline()
     scores = tmp_path / "run" / "scores" / "nevir.jsonl"
     scores.write_text('{"queries": ["a"], "documents": 3, "scores": []}\n')
     with pytest.raises(UserError, match="nevir.jsonl: not as compret writes it"):

@@ -15,12 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compret.evaluation.atomic import atomic_write
-from compret.evaluation.results import NearMissResult, RecallStage, Results, RetrievalResult
+from compret.evaluation.near_miss import NearMissResult, NearMissSet
+from compret.evaluation.results import Results
+from compret.evaluation.retrieval import RetrievalResult, measured
 from compret.metrics.edit_words import edit_word_scores
-from compret.metrics.nearmiss import jaccard, near_miss_metrics
-from compret.metrics.ranking import METRICS, ranking_scores
+from compret.metrics.near_miss import jaccard, near_miss_metrics
+from compret.metrics.ranking import METRICS
 from compret.results_file import read_results_file
-from compret.types import NearMissSet, UserError
+from compret.types import UserError
 
 META = {"versions": {"compret": "0"}, "backbone": "b", "seed": 42, "max_length": 128, "checkpoint": None}
 
@@ -37,12 +39,13 @@ def retrieval(name: str, suite: str = "NanoBEIR", seed: int = 0, verifier: bool 
     run, second = ({query: ranking() for query in queries} for _ in range(2))
     qrels = {q: {documents[i]: int(rng.integers(0, 3)) for i in rng.integers(0, 150, 12)} for q in queries}
     qrels[queries[0]] = {documents[0]: 0}
-    stage = RecallStage(ranking_scores(second, qrels, graded), second) if verifier else None
-    counts = {"documents": 150, "empty_documents": 0}
-    seconds = {"encode": 1.5, "search": 0.25}
-    scores = ranking_scores(run, qrels, graded)
-    score = "verifier" if verifier else "cosine"
-    return RetrievalResult(name, suite, scores, run, qrels, counts, seconds, f"print of {name}", stage, score)
+    facts = {"name": name, "suite": suite, "fingerprint": f"print of {name}", "counts": {"documents": 150}}
+    seconds, score = {"encode": 1.5, "search": 0.25}, "verifier" if verifier else "cosine"
+    return measured(run, qrels, second if verifier else None, graded, seconds=seconds, score=score, **facts)
+
+
+def unjudged(name: str, run: Any, qrels: Any) -> RetrievalResult:
+    return measured(run, qrels, None, name=name, suite="BEIR", fingerprint="", score="cosine", counts={}, seconds={})
 
 
 def near_miss(name: str, threshold: float | None = 0.4, pairs: int = 60, label: int | None = None) -> NearMissResult:
@@ -56,15 +59,18 @@ def near_miss(name: str, threshold: float | None = 0.4, pairs: int = 60, label: 
     edited = edit_word_scores(anchors, candidates, labels)
     metrics = near_miss_metrics(scores, labels, categories, anchors, overlap, threshold, edited)
     data = NearMissSet(name, anchors, candidates, labels, categories, f"print of {name}")
-    return NearMissResult(name, metrics, data, scores, {"truncated_texts": 3}, {"encode": 0.5})
+    facts = {"counts": {"pairs": pairs, "truncated_texts": 3}, "seconds": {"encode": 0.5}, "score": "cosine"}
+    return NearMissResult(name=name, fingerprint=data.fingerprint, metrics=metrics, data=data, scores_P=scores, **facts)  # type: ignore[arg-type]
 
 
 @pytest.fixture
 def results() -> Results:
     return Results(
         META,
-        [retrieval("NanoNQ"), retrieval("NanoFEVER", seed=1, graded=True), retrieval("cqa/android", "BEIR", seed=2)],
-        [near_miss("edits"), near_miss("open", threshold=None), near_miss("one-class", label=0)],
+        [
+            *(retrieval("NanoNQ"), retrieval("NanoFEVER", seed=1, graded=True), retrieval("cqa/android", "BEIR", 2)),
+            *(near_miss("edits"), near_miss("open", threshold=None), near_miss("one-class", label=0)),
+        ],
     )
 
 
@@ -88,9 +94,9 @@ def test_the_file_has_the_contract_s_shape(results: Results, tmp_path: Path) -> 
     assert all(set(row) == set(METRICS) for row in stored["retrieval"].values())
     rows = [stored["retrieval"][name]["ndcg@10"] for name in ("NanoNQ", "NanoFEVER", "cqa/android")]
     assert stored["retrieval"]["mean"]["ndcg@10"] == pytest.approx(sum(rows) / 3)
-    assert stored["nearmiss"]["edits"] == results.near_miss[0].metrics
+    assert stored["nearmiss"]["edits"] == results.all[3].metrics
     assert stored["timing"]["NanoNQ"] == {"encode": 1.5, "search": 0.25}
-    counts = {"queries": 19, "dropped_queries": 1, "documents": 150, "empty_documents": 0}
+    counts = {"queries": 19, "dropped_queries": 1, "documents": 150}
     assert stored["meta"]["counts"]["NanoNQ"] == counts
     assert stored["meta"]["counts"]["edits"] == {"pairs": 60, "truncated_texts": 3}
     assert stored["meta"]["data"]["NanoFEVER"] == {
@@ -102,17 +108,15 @@ def test_every_number_follows_from_the_files(results: Results, tmp_path: Path) -
     stored = json.loads(results.write(tmp_path).read_text())
     again = Results.read(tmp_path)
     assert again.to_dict() == stored
-    bare = [replace(r, scores=replace(r.scores, mean={}, per_query={})) for r in again.retrieval]
-    emptied = [replace(r, metrics={"threshold": r.metrics["threshold"]}) for r in again.near_miss]
-    recomputed = replace(again, retrieval=bare, near_miss=emptied).recomputed()
+    emptied = [replace(r, metrics={"threshold": r.metrics.get("threshold")}) for r in again.all]
+    recomputed = replace(again, all=emptied).recomputed()
     assert recomputed.to_dict() == stored
-    for ours, theirs in zip(recomputed.retrieval, results.retrieval, strict=True):
-        assert ours.scores == theirs.scores
-        assert ours.run == theirs.run
+    for ours, theirs in zip(recomputed.all[:3], results.all[:3], strict=True):
+        assert (ours.run, ours.per_query, ours.metrics) == (theirs.run, theirs.per_query, theirs.metrics)
 
 
 def test_with_a_verifier_the_recall_stage_is_kept_too(tmp_path: Path) -> None:
-    results = Results(META, [retrieval("NanoNQ", verifier=True), retrieval("NanoFEVER", seed=1, verifier=True)], [])
+    results = Results(META, [retrieval("NanoNQ", verifier=True), retrieval("NanoFEVER", seed=1, verifier=True)])
     stored = json.loads(results.write(tmp_path).read_text())
     first = stored["retrieval"]["NanoNQ"]
     assert set(first) == {*METRICS, "recall_stage"}
@@ -129,7 +133,7 @@ def test_with_a_verifier_the_recall_stage_is_kept_too(tmp_path: Path) -> None:
 
 def test_runs_and_judgements_have_trec_s_columns(tmp_path: Path) -> None:
     result = retrieval("NanoNQ")
-    Results(META, [result], []).write(tmp_path)
+    Results(META, [result]).write(tmp_path)
     run, qrels = ((tmp_path / kind / "NanoNQ.trec").read_text().splitlines() for kind in ("runs", "qrels"))
     document, score = result.run["NanoNQ q0"][0]
     for plain, coded in (("%", "%25"), (" ", "%20"), ("\u2003", "%E2%80%83")):
@@ -149,19 +153,18 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 def test_any_ids_and_scores_read_back(tmp_path_factory: pytest.TempPathFactory, found: dict[str, list[str]]) -> None:
     run = {query: [(d, (i + 1) / 3) for i, d in enumerate(documents)] for query, documents in found.items()}
     qrels = {query: {d: i for i, d in enumerate(documents)} for query, documents in found.items()}
-    result = RetrievalResult("x", "BEIR", ranking_scores(run, qrels), run, qrels, {}, {}, "")
+    result = unjudged("x", run, qrels)
     folder = tmp_path_factory.mktemp("any")
-    stored = json.loads(Results({}, [result], []).write(folder).read_text())
+    stored = json.loads(Results({}, [result]).write(folder).read_text())
     again = Results.read(folder)
-    assert (again.retrieval[0].run, again.retrieval[0].qrels) == (run, qrels)
+    assert (again.all[0].run, again.all[0].qrels) == (run, qrels)
     assert again.recomputed().to_dict() == stored
 
 
 def test_what_is_not_defined_is_null(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     run = {"q": [("d", 1.0)]}
-    unjudged = RetrievalResult("empty", "BEIR", ranking_scores(run, {}), run, {}, {}, {}, "")
     sets = [near_miss("open", None), near_miss("one-class", 0.1, label=1)]
-    results = Results(META, [retrieval("NanoNQ"), unjudged], sets)
+    results = Results(META, [retrieval("NanoNQ"), unjudged("empty", run, {}), *sets])
     path = results.write(tmp_path)
     assert "NaN" not in path.read_text()
     stored = json.loads(path.read_text())
@@ -176,34 +179,34 @@ def test_what_is_not_defined_is_null(tmp_path: Path, caplog: pytest.LogCaptureFi
 
 def test_flat_names_are_those_of_sentence_transformers(results: Results) -> None:
     flat = results.flat()
-    rows = [r.to_dict()["ndcg@10"] for r in results.retrieval]
+    rows = [r.metrics["ndcg@10"] for r in results.all[:3]]
     assert flat["NanoNQ_cosine_ndcg@10"] == rows[0]
     assert flat["NanoBEIR_mean_cosine_ndcg@10"] == pytest.approx((rows[0] + rows[1]) / 2)
     assert flat["BEIR_mean_cosine_ndcg@10"] == rows[2]
-    assert flat["edits_cosine_auroc"] == results.near_miss[0].metrics["auroc"]
+    assert flat["edits_cosine_auroc"] == results.all[3].metrics["auroc"]
     assert all(isinstance(value, float) for value in flat.values())
 
 
 def test_headline_weighs_both_questions_alike(results: Results) -> None:
-    ndcg = np.mean([r.to_dict()["ndcg@10"] for r in results.retrieval])
-    auroc = np.mean([r.metrics["auroc"] for r in results.near_miss[:2]])
+    ndcg = np.mean([r.metrics["ndcg@10"] for r in results.all[:3]])
+    auroc = np.mean([r.metrics["auroc"] for r in results.all[3:5]])
     assert results.headline() == pytest.approx((ndcg + auroc) / 2)
-    assert replace(results, near_miss=[]).headline() == pytest.approx(ndcg)
+    assert replace(results, all=results.all[:3]).headline() == pytest.approx(ndcg)
     with pytest.raises(UserError, match="no dataset defines"):
-        Results({}, [], [near_miss("one-class", label=0)]).headline()
+        Results({}, [near_miss("one-class", label=0)]).headline()
 
 
-@pytest.mark.parametrize("other", ["NanoNQ", "mean"])
-def test_names_that_are_taken_are_refused(other: str) -> None:
-    with pytest.raises(UserError, match=f"dataset '{other}': the name is taken"):
-        Results(META, [retrieval("NanoNQ"), retrieval(other)], [])
-    with pytest.raises(UserError, match="a_b"):
-        Results(META, [retrieval("a/b")], [near_miss("a_b")])
+@pytest.mark.parametrize(("other", "told"), [("NanoNQ", "'NanoNQ' stands there twice"), ("mean", "'mean'")])
+def test_names_that_are_taken_are_refused(other: str, told: str) -> None:
+    with pytest.raises(UserError, match=f"dataset {told}"):
+        Results(META, [retrieval("NanoNQ"), retrieval(other)])
+    with pytest.raises(UserError, match="'a_b' stands there beside 'a/b'"):
+        Results(META, [retrieval("a/b"), near_miss("a_b")])
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(results: Results, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"file/runs/NanoNQ.trec: cannot be written \(Not a directory\)"):
+    with pytest.raises(UserError, match=r"file/qrels/NanoNQ.trec: cannot be written \(Not a directory\)"):
         results.write(tmp_path / "file")
 
 
@@ -270,7 +273,7 @@ def places(content: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     return [path, *(p for found in inner for p in found)]
 
 
-STORED = Results(META, [retrieval("NanoNQ", verifier=True)], [near_miss("edits")]).to_dict()
+STORED = Results(META, [retrieval("NanoNQ", verifier=True), near_miss("edits")]).to_dict()
 READ = [p for p in places(STORED) if p[:1] != ("meta",) or p[1:2] in (("data",), ("counts",), ())]
 
 

@@ -16,17 +16,17 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from compret.evaluation.bench import Bench
+from compret.evaluation.cosine_scorer import CosineScorer
 from compret.evaluation.guard_files import save_verifier
-from compret.evaluation.rerank import Recall, verifier_scores
+from compret.evaluation.near_miss import NearMissSet
 from compret.evaluation.retriever import TwoStageRetriever
-from compret.evaluation.separate import pooled_cosines
+from compret.evaluation.verifier_scorer import Recall, VerifierScorer
 from compret.metrics.calibration import Calibration
 from compret.nn.encoder import TextEncoder
-from compret.nn.pairs import score_pairs, token_states
+from compret.nn.pair_scoring import score_pairs, token_states
 from compret.nn.simmap import SimilarityMaps
 from compret.nn.verifiers import MapCNN, MapTransformer, MaxSim, Residual, Verifier
-from compret.types import NearMissSet, UserError
+from compret.types import UserError
 
 CALIBRATION = Calibration(threshold=0.0, false_accept_rate=0.05, temperature=1.0, shift=0.0)
 
@@ -179,7 +179,7 @@ def test_an_export_that_is_not_as_written_is_one_line(export: Path, case: str) -
         ("torch.load", {"f": "CANARY"}),
         ("beside.Evil", {}),
         ("beside", {}),
-        ("compret.nn.verifiers.stored.inspect.os.system", {"command": "touch CANARY"}),
+        ("compret.nn.verifiers.description.inspect.os.system", {"command": "touch CANARY"}),
         ("", {}),
     ],
 )
@@ -268,22 +268,21 @@ def test_wherever_pairs_are_scored_both_sides_get_the_query_prompt(prompted: Tex
     """In a test, for a threshold, and by the guard; with the verifier and with pooled cosine."""
     anchors, candidates = sentences[:8], sentences[8:16]
     data = NearMissSet("pairs", anchors, candidates, [0, 1] * 4, ["a"] * 8, "x")
-    scorer = verifier().eval()
-    expected = [both_ways(prompted, scorer, a, b, "query") for a, b in zip(anchors, candidates, strict=True)]
-    others = [both_ways(prompted, scorer, a, b, "document") for a, b in zip(anchors, candidates, strict=True)]
+    judge = verifier().eval()
+    expected = [both_ways(prompted, judge, a, b, "query") for a, b in zip(anchors, candidates, strict=True)]
+    others = [both_ways(prompted, judge, a, b, "document") for a, b in zip(anchors, candidates, strict=True)]
     assert np.abs(np.array(expected) - others).max() > 1e-2
-    guard = TwoStageRetriever(prompted, scorer, calibration=CALIBRATION)
-    bench = Bench(prompted, scorer)
-    bench.run(data)
+    guard = TwoStageRetriever(prompted, judge, calibration=CALIBRATION)
+    scorer = VerifierScorer(prompted, judge)
     for found in (
-        verifier_scores(prompted, scorer, anchors, candidates)[0],
-        bench.near_miss[0].scores_P,
+        scorer.pairs(anchors, candidates).scores_P,
+        data.evaluate(scorer).scores_P,
         [guard.same(a, b).score for a, b in zip(anchors, candidates, strict=True)],
     ):
         np.testing.assert_allclose(found, expected, atol=2e-3)
     vectors = zip(*([pooled(prompted, text) for text in texts] for texts in (anchors, candidates)), strict=True)
     cosines = [torch.cosine_similarity(*pair).item() for pair in vectors]
-    np.testing.assert_allclose(pooled_cosines(prompted, anchors, candidates)[0], cosines, atol=1e-5)
+    np.testing.assert_allclose(CosineScorer(prompted).pairs(anchors, candidates).scores_P, cosines, atol=1e-5)
 
 
 def pooled(encoder: TextEncoder, text: str) -> Tensor:

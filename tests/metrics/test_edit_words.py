@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,8 +11,8 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from compret.metrics.edit_words import edit_word_scores, logistic_regression, signed_words
-from compret.metrics.nearmiss import auroc
+from compret.metrics.edit_words import edit_word_scores, linked, logistic_regression, signed_words
+from compret.metrics.near_miss import auroc
 
 WORDS = "the dog cat man bites sees big red not never fast".split()
 
@@ -68,10 +70,30 @@ def test_chance_is_a_half_and_the_same_seed_gives_the_same_scores() -> None:
     assert not np.array_equal(scores, edit_word_scores(anchors, candidates, labels, seed=1))  # type: ignore[arg-type]
 
 
+def groups_of(rows: list[tuple[str, str, int]]) -> list[set[str]]:
+    """The texts of pairs that share texts, one group after the other, by a plain loop."""
+    groups: list[set[str]] = []
+    for anchor, candidate, _ in rows:
+        near = [group for group in groups if group & {anchor, candidate}]
+        groups = [group for group in groups if group not in near] + [{anchor, candidate}.union(*near)]
+    return groups
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef"), st.integers(0, 1)), max_size=9))
+def test_linked_pairs_stand_together(rows: list[tuple[str, str, int]]) -> None:
+    anchors, candidates, _ = ([row[i] for row in rows] for i in range(3))
+    count, group = linked(anchors, candidates)
+    expected = groups_of(rows)
+    assert count == len(expected)
+    for i, j in itertools.combinations(range(len(rows)), 2):
+        together = any({anchors[i], anchors[j]} <= texts for texts in expected)
+        assert (group[i] == group[j]) == together
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.text(max_size=9), st.integers(0, 1)), max_size=12))
 def test_scores_are_finite_or_none(rows: list[tuple[str, str, int]]) -> None:
     anchors, candidates, labels = ([row[i] for row in rows] for i in range(3))
     scores = edit_word_scores(anchors, candidates, labels)
-    assert (scores is None) == (len(set(anchors)) < 2 or len(set(labels)) < 2)
+    assert (scores is None) == (len(groups_of(rows)) < 2 or len(set(labels)) < 2)
     assert scores is None or (len(scores) == len(rows) and np.isfinite(scores).all())

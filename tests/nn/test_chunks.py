@@ -29,7 +29,11 @@ def task(name: str, tiny: Path, chunk_size: int | None = None, dropout: float = 
         return DualEncoder(**options)
     if name == "retention":
         return SimilarityMapVerifier(MaxSim(), loss=Binary(), retention=1.0, **options)
-    verifiers = {"maxsim": MaxSim, "cnn": MapCNN, "transformer": lambda: MapTransformer(16, 1, 2, 32, dropout=0.0)}
+    verifiers = {
+        "maxsim": MaxSim,
+        "cnn": lambda: MapCNN((4, 8), 8),  # convolutions of float64 take long
+        "transformer": lambda: MapTransformer(16, 1, 2, 32, dropout=0.0),
+    }
     return SimilarityMapVerifier(verifiers[name](), **options)
 
 
@@ -46,7 +50,7 @@ def in_double_precision(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def gradients(model: Task, batch: TripletBatch) -> tuple[Tensor, dict[str, Tensor]]:
     torch.manual_seed(1)
-    loss = model.contrast(batch) if isinstance(model, DualEncoder) else sum(model.losses(batch))
+    loss = model.batch_loss(batch) if isinstance(model, DualEncoder) else sum(model.losses(batch))
     loss.backward()
     return loss.detach(), {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
 
@@ -125,7 +129,7 @@ sys.stdout.write(str(kib("VmHWM") - before))
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the kernel tells no peak memory")
 def test_memory_is_that_of_a_chunk() -> None:
-    """The peak of 2,048 texts in chunks of 64 is at most 1.3 times that of 64 texts at once."""
+    """The peak of 512 texts in chunks of 64 is at most 1.3 times that of 64 texts at once."""
 
     def peak(texts: int, chunk: int) -> int:
         command = [sys.executable, "-c", MEASURED, str(texts), str(chunk)]
@@ -133,6 +137,6 @@ def test_memory_is_that_of_a_chunk() -> None:
         environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": "1"}
         return int(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
 
-    small, cached = peak(64, 0), peak(2048, 64)
+    small, cached = peak(64, 0), peak(512, 64)
     assert small > 50_000
     assert cached <= 1.3 * small, f"{cached} KiB against {small} KiB"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from compret.nn.pairs import TokenStates, joined, score_all, score_pairs, token_states
+from compret.nn.pair_scoring import TokenStates, joined, score_all, score_pairs, token_states
 from compret.nn.simmap import SimilarityMaps
 from compret.nn.verifiers import (
     ConditionalPenalty,

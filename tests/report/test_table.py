@@ -21,6 +21,16 @@ CompretRun = Callable[..., tuple[int, str]]
 Values = Mapping[str, float | None]
 
 
+COLUMNS = [
+    {
+        **{"kind": "retrieval", "title": "retrieval nDCG@10", "metric": "ndcg@10"},
+        **{"same": ["search", "ndcg_gain"], "by_query": True},
+    },
+    {"kind": "nearmiss", "title": "near-miss AUROC", "metric": "auroc", "same": [], "by_query": False},
+]
+"""As results.json names them."""
+
+
 def write(
     folder: Path,
     retrieval: Values,
@@ -38,8 +48,9 @@ def write(
         if name != "mean":
             about[name] |= {"suite": "BEIR", "ndcg_gain": gain}
     counts = {name: {"queries": 2, "dropped_queries": 0} for name in names}
+    facts = {"max_length": 128, "search": "exact", "backbone": "b", **meta}
     stored = {
-        "meta": {"max_length": 128, "search": "exact", "backbone": "b", **meta, "data": about, "counts": counts},
+        "meta": {**facts, "data": about, "counts": counts, "columns": COLUMNS},
         "retrieval": {name: {"ndcg@10": value} for name, value in retrieval.items()},
         "nearmiss": {name: {"auroc": value} for name, value in nearmiss.items()},
         "timing": {name: {"encode": 1.0} for name in names},
@@ -66,15 +77,15 @@ def runs(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_means_are_over_the_datasets(runs: tuple[Path, Path]) -> None:
-    assert read_run(str(runs[0])).values == pytest.approx((0.5, 0.5))
-    assert read_run(f"named={runs[1] / 'results.json'}").values == pytest.approx((0.3, 0.7))
+    assert [*read_run(str(runs[0])).values.values()] == pytest.approx([0.5, 0.5])
+    assert [*read_run(f"named={runs[1] / 'results.json'}").values.values()] == pytest.approx([0.3, 0.7])
 
 
 def test_folders_of_one_run_are_joined(tmp_path: Path) -> None:
     one, two = write(tmp_path / "one", {"x": 0.4}, {}), write(tmp_path / "two", {}, {"p": 0.9})
-    assert read_run(f"both={one},{two}").values == (0.4, 0.9)
+    assert [*read_run(f"both={one},{two}").values.values()] == [0.4, 0.9]
     assert read_run(f"both={one},{two}").notes == ()
-    assert read_run(str(one)).values == (0.4, None)
+    assert read_run(str(one)).values == {"retrieval nDCG@10": 0.4}
 
 
 def test_the_table_shows_differences_to_the_first_run(runs: tuple[Path, Path]) -> None:
@@ -135,7 +146,7 @@ def test_a_set_that_is_named_twice_counts_once_and_is_told(tmp_path: Path) -> No
     one = write(tmp_path / "one", {"x": 0.4, "y": 0.8}, {})
     two = write(tmp_path / "two", {"copy": 0.1}, {}, prints={"copy": "x"})
     run = read_run(f"run={one},{two},{one}")
-    assert run.values[0] == pytest.approx(0.6)
+    assert run.values["retrieval nDCG@10"] == pytest.approx(0.6)
     assert run.notes[0] == (
         f"run: retrieval nDCG@10: {two}/results.json has a set that stands there already: "
         "0.400 of x counts, 0.100 of copy does not"

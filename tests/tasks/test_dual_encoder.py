@@ -4,54 +4,91 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch.nn import functional as F
 
 from compret.data.collate import Collate
-from compret.losses import InfoNCE
+from compret.losses import Binary, Contrast, RankNet
 from compret.tasks import AdamW, DualEncoder
 from compret.tasks.optimizer import configure, rate_factor
 from compret.types import UserError
 
 
 @pytest.fixture
-def rows(triplets: Path) -> list[dict[str, str]]:
+def rows(triplets: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in triplets.read_text().splitlines()][:8]
 
 
-def test_the_loss_is_that_of_texts_encoded_one_by_one(tiny: Path, rows: list[dict[str, str]]) -> None:
-    task = DualEncoder(str(tiny), loss=InfoNCE(temperature=0.1)).eval()
+LOSSES = {
+    "all": Contrast(),
+    "own": Contrast(candidates="own"),
+    "some": Contrast(candidates="own", others=2),
+    "symmetric": Contrast(symmetric=True),
+    "ranknet": RankNet(),
+    "binary": Binary(0.1, 0.5),
+}
+
+
+def plainly(kind: str, scores: torch.Tensor, reverse: torch.Tensor, own: dict[int, torch.Tensor]) -> torch.Tensor:
+    """A loss row by row: of scores with all positives and then all negatives, and with the row's own negative."""
+    rows, parts = len(scores), []
+    for i, row in enumerate(scores):
+        near = [row[(i + step) % rows] for step in range(3 if kind == "some" else rows)]
+        if kind == "ranknet":
+            parts += [F.softplus((own[i] - row[i]) / 0.1)] if i in own else []
+        elif kind == "binary":
+            parts += [F.softplus((0.5 - row[i]) / 0.1), *([F.softplus((own[i] - 0.5) / 0.1)] if i in own else [])]
+        elif kind in ("all", "symmetric"):
+            parts.append(F.cross_entropy(row / 0.1, torch.tensor(i)))
+        else:
+            logits = torch.stack([*near, *([own[i]] if i in own else [])]) / 0.1
+            parts.append(F.cross_entropy(logits, torch.tensor(0)))
+    if kind == "symmetric":
+        parts += [F.cross_entropy(row / 0.1, torch.tensor(i)) for i, row in enumerate(reverse)]
+    return torch.stack(parts).mean()
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_any_loss_is_that_of_texts_encoded_one_by_one(tiny: Path, rows: list[dict[str, Any]], kind: str) -> None:
+    rows[3]["negative"] = None
+    task = DualEncoder(str(tiny), loss=LOSSES[kind]).eval()
     batch = Collate(task.encoder.tokenizer, passes=3)(rows)
 
-    def vector(text: str) -> torch.Tensor:
-        return F.normalize(
-            task.encoder(task.encoder.tokenizer.pad(task.encoder.tokenizer([text], "query").ids)).pooled_BD
-        )
+    def vectors(role: str) -> torch.Tensor:
+        texts = [task.encoder.tokenizer([row[role]], "query").ids for row in rows if row[role]]
+        return torch.cat([F.normalize(task.encoder(task.encoder.tokenizer.pad(ids)).pooled_BD) for ids in texts])
 
-    candidates = torch.cat([vector(row[role]) for role in ("positive", "negative") for row in rows])
-    scores = torch.cat([vector(row["anchor"]) for row in rows]) @ candidates.T / 0.1
-    torch.testing.assert_close(task.contrast(batch), F.cross_entropy(scores, torch.arange(8)), rtol=1e-5, atol=1e-6)
+    anchors, positives, negatives = map(vectors, ("anchor", "positive", "negative"))
+    own = dict(zip((i for i in range(8) if i != 3), negatives, strict=True))
+    expected = plainly(
+        kind,
+        anchors @ torch.cat([positives, negatives]).T,
+        positives @ anchors.T,
+        {i: anchors[i] @ vector for i, vector in own.items()},
+    )
+    torch.testing.assert_close(task.batch_loss(batch), expected, rtol=1e-5, atol=1e-6)
 
 
-def test_the_number_of_passes_changes_nothing(tiny: Path, rows: list[dict[str, str]]) -> None:
+def test_the_number_of_passes_changes_nothing(tiny: Path, rows: list[dict[str, Any]]) -> None:
     task = DualEncoder(str(tiny)).eval()
-    losses = [task.contrast(Collate(task.encoder.tokenizer, passes)(rows)) for passes in (1, 2, 8)]
+    losses = [task.batch_loss(Collate(task.encoder.tokenizer, passes)(rows)) for passes in (1, 2, 8)]
     torch.testing.assert_close(losses[1:], losses[:1] * 2, rtol=1e-5, atol=1e-6)
 
 
-def test_training_has_dropout_unless_it_is_turned_off(tiny: Path, rows: list[dict[str, str]]) -> None:
+def test_training_has_dropout_unless_it_is_turned_off(tiny: Path, rows: list[dict[str, Any]]) -> None:
     for probability, same in ((None, False), (0.0, True)):
         task = DualEncoder(str(tiny), dropout=probability)
         batch = Collate(task.encoder.tokenizer)(rows)
-        first, second = task.contrast(batch), task.contrast(batch)
+        first, second = task.batch_loss(batch), task.batch_loss(batch)
         assert torch.equal(first, second) == same
 
 
-def test_no_gradient_is_missing(tiny: Path, rows: list[dict[str, str]]) -> None:
+def test_no_gradient_is_missing(tiny: Path, rows: list[dict[str, Any]]) -> None:
     task = DualEncoder(str(tiny))
-    task.contrast(Collate(task.encoder.tokenizer)(rows)).backward()
+    task.batch_loss(Collate(task.encoder.tokenizer)(rows)).backward()
     assert not [name for name, p in task.named_parameters() if p.requires_grad and p.grad is None]
 
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import torch
 
+from compret.evaluation.cosine_scorer import CosineScorer
 from compret.evaluation.encode import encode
 from compret.evaluation.guard_files import save_verifier
-from compret.evaluation.rerank import Recall
 from compret.evaluation.retriever import TwoStageRetriever
-from compret.evaluation.separate import pooled_cosines
+from compret.evaluation.verifier_scorer import Recall
 from compret.metrics.calibration import Calibration
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import MapTransformer, Residual
@@ -77,7 +77,7 @@ def test_an_encoders_export_is_tested_too(compret: Run, moved: TextEncoder, pair
         json.loads(line) for line in (results(tmp_path, "nearmiss")[1] / "scores/pairs.jsonl").read_text().splitlines()
     ]
     anchors, candidates = ([pair[key] for pair in scored] for key in ("anchor", "candidate"))
-    expected, _ = pooled_cosines(moved, anchors, candidates)
+    expected = CosineScorer(moved).pairs(anchors, candidates).scores_P
     assert [pair["score"] for pair in scored] == pytest.approx(expected.tolist(), abs=1e-4)
 
 

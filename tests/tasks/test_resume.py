@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.processes import COMPRET, ON_CPU, finish, start, step_of, wait_until
+from tests.processes import COMPRET, ON_CPU, run_here, start, step_of, wait_until
 
 STEPS = 60
 
@@ -29,7 +29,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, tiny: Path, triplets:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     # eight epochs of seven batches; with a limit of epochs Lightning makes the loader before it restores the run
     ends = ("--trainer.max_steps", "-1", "--trainer.max_epochs", "8") if limit == "max_epochs" else ()
-    finish(start(fit(whole, tiny, triplets, *ends)))
+    run_here(fit(whole, tiny, triplets, *ends))
 
     run = start(fit(broken, tiny, triplets, *ends))
     last = broken / "checkpoints" / "fit" / "version_0" / "last.ckpt"
@@ -41,7 +41,7 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path: Path, tiny: Path, triplets:
     assert step % 7
     assert not (last.parent / "export").exists()
 
-    finish(start(fit(broken, tiny, triplets, "--ckpt_path", str(last), *ends)))
+    run_here(fit(broken, tiny, triplets, "--ckpt_path", str(last), *ends))
     expected = load_file(whole / "checkpoints" / "fit" / "version_0" / "export" / "model.safetensors")
     resumed = load_file(broken / "checkpoints" / "fit" / "version_1" / "export" / "model.safetensors")
     moved = max((expected[k] - load_file(tiny / "model.safetensors")[k]).abs().max() for k in expected)

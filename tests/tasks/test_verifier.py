@@ -13,15 +13,16 @@ from lightning.pytorch import Trainer
 from torch.nn import functional as F
 
 from compret.data.collate import Collate
-from compret.evaluation.bench import Bench
+from compret.evaluation.near_miss import NearMissSet
 from compret.evaluation.retriever import TwoStageRetriever
-from compret.losses import Binary, Contrast, PairLoss, Pairwise
+from compret.evaluation.verifier_scorer import VerifierScorer
+from compret.losses import Binary, Contrast, Loss, RankNet
 from compret.metrics.calibration import Calibration, calibrate
 from compret.nn.encoder import TextEncoder
-from compret.nn.pairs import joined
+from compret.nn.pair_scoring import joined
 from compret.nn.verifiers import MapTransformer, MaxSim
 from compret.tasks import SimilarityMapVerifier
-from compret.types import NearMissSet, TripletBatch, UserError
+from compret.types import TripletBatch, UserError
 
 TRANSFORMER = '{"class_path": "MapTransformer", "init_args": {"width": 16, "layers": 1, "heads": 2, "max_length": 32}}'
 
@@ -44,9 +45,15 @@ def maxsim(encoder: TextEncoder, a: str, c: str) -> torch.Tensor:
     return (left @ right.T).amax(1).mean()
 
 
-@pytest.mark.parametrize("kind", ["all", "own", "pairwise", "binary"])
+@pytest.mark.parametrize("kind", ["all", "own", "symmetric", "ranknet", "binary"])
 def test_losses_are_those_of_pairs_scored_one_by_one(tiny: Path, rows: list[dict[str, Any]], kind: str) -> None:
-    losses = {"all": Contrast(), "own": Contrast(candidates="own"), "pairwise": Pairwise(), "binary": Binary(0.1, 0.5)}
+    losses = {
+        "all": Contrast(),
+        "own": Contrast(candidates="own"),
+        "symmetric": Contrast(symmetric=True),
+        "ranknet": RankNet(),
+        "binary": Binary(0.1, 0.5),
+    }
     task = SimilarityMapVerifier(MaxSim(), str(tiny), loss=losses[kind]).eval()
 
     def score(a: str, c: str) -> torch.Tensor:
@@ -57,11 +64,14 @@ def test_losses_are_those_of_pairs_scored_one_by_one(tiny: Path, rows: list[dict
     for i, row in enumerate(rows):
         positive = score(row["anchor"], row["positive"])
         own = [score(row["anchor"], row["negative"])] if row["negative"] else []
-        if kind in ("all", "own"):
-            others = [score(row["anchor"], n) for n in negatives] if kind == "all" else own
+        if kind in ("all", "own", "symmetric"):
+            others = own if kind == "own" else [score(row["anchor"], n) for n in negatives]
             logits = torch.stack([*(score(row["anchor"], r["positive"]) for r in rows), *others]) / 0.1
             parts.append(F.cross_entropy(logits, torch.tensor(i)))
-        elif kind == "pairwise":
+            if kind == "symmetric":
+                reverse = torch.stack([score(row["positive"], r["anchor"]) for r in rows]) / 0.1
+                parts.append(F.cross_entropy(reverse, torch.tensor(i)))
+        elif kind == "ranknet":
             parts += [-torch.stack([positive, n]).div(0.1).log_softmax(0)[0] for n in own]
         else:
             parts += [-F.logsigmoid((positive - 0.5) / 0.1), *(-F.logsigmoid((0.5 - n) / 0.1) for n in own)]
@@ -252,9 +262,8 @@ def test_the_exported_threshold_is_that_of_the_exported_weights(
         checkpoint = torch.load(folder / name, weights_only=True)
         task = SimilarityMapVerifier(MapTransformer(16, 1, 2, max_length=32), str(tiny)).eval()
         task.load_state_dict(checkpoint["state_dict"])
-        bench = Bench(task.encoder, task.verifier)
-        bench.run(data)
-        expected = calibrate(bench.near_miss[0].scores_P, data.labels, 0.05)
+        scores_P = data.evaluate(VerifierScorer(task.encoder, task.verifier)).scores_P
+        expected = calibrate(scores_P, data.labels, 0.05)
         assert expected is not None
         assert checkpoint["compret"]["calibration"]["threshold"] == pytest.approx(expected.threshold, abs=1e-4)
         thresholds.append(expected.threshold)
@@ -267,13 +276,11 @@ def test_the_exported_threshold_is_that_of_the_exported_weights(
 @pytest.mark.parametrize("special_tokens", [True, False])
 def test_special_tokens_are_kept_or_left_out_in_testing_too(tiny: Path, special_tokens: bool) -> None:
     task = SimilarityMapVerifier(MaxSim(), str(tiny), special_tokens=special_tokens).eval()
-    bench = task.new_bench()
-    bench.run(NearMissSet("one", ["the dog bit the man"], ["no cat"], [0], ["all"], ""))
     ids = [task.encoder.tokenizer([text], "query").ids for text in ("the dog bit the man", "no cat")]
     states = [F.normalize(task.encoder(task.encoder.tokenizer.pad(i)).tokens_BMD[0], dim=1) for i in ids]
     left, right = states if special_tokens else (x[1:-1] for x in states)
     forward, backward = ((a @ b.T).amax(1).mean().item() for a, b in ((left, right), (right, left)))
-    found = bench.near_miss[0].scores_P[0]
+    found = task.scorer().pairs(["the dog bit the man"], ["no cat"]).scores_P[0]
     # token states are kept in half precision
     assert min(abs(found - forward), abs(found - (forward + backward) / 2)) < 3e-4
 
@@ -340,8 +347,8 @@ def test_a_loss_with_some_candidates_is_that_of_those_candidates(tiny: Path, tri
     assert losses[2] < losses[None] - 1e-3
 
 
-@pytest.mark.parametrize("loss", [Contrast(), Contrast(candidates="own", others=2), Pairwise(), Binary()])
-def test_a_batch_without_any_negative_has_a_loss(tiny: Path, rows: list[dict[str, Any]], loss: PairLoss) -> None:
+@pytest.mark.parametrize("loss", [Contrast(), Contrast(candidates="own", others=2), RankNet(), Binary()])
+def test_a_batch_without_any_negative_has_a_loss(tiny: Path, rows: list[dict[str, Any]], loss: Loss) -> None:
     """As a validation batch of questions and passages may be."""
     task = SimilarityMapVerifier(MaxSim(), str(tiny), loss=loss)
     value, _ = task.losses(batch_of(task, [{**row, "negative": None} for row in rows]))
