@@ -20,10 +20,11 @@ from compret.losses import Contrast, Loss
 from compret.metrics.calibration import Calibration
 from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
-from compret.nn.encoder import LoRA, TextEncoder
+from compret.nn.cpu import use_fast_dropout
+from compret.nn.encoder import TextEncoder
+from compret.nn.encoder_options import EncoderOptions
 from compret.nn.map_scores import MapScores
 from compret.nn.pair_scoring import BUDGET, TokenStates, joined, token_states
-from compret.nn.pooling import Pooling
 from compret.nn.verifiers import PooledCosine, Verifier
 from compret.nn.verifiers.description import describe
 from compret.tasks.base import CHECKPOINT_KEY, SuiteRunner
@@ -44,13 +45,6 @@ class SimilarityMapVerifier(SuiteRunner):
         verifier: scores a pair from its similarity map; pooled cosine if not given.
         backbone: a folder (transformers or sentence-transformers) or a hub id, owner/name or owner/name@revision.
         frozen: train the verifier alone; each text is encoded once and its states are kept.
-        max_length: tokens a text may have, special tokens included; the checkpoint's own if not given.
-        pooling: mean, cls or lasttoken; the checkpoint's own if not given.
-        query_prompt: put before each query; the checkpoint's own if not given.
-        document_prompt: put before each document; the checkpoint's own if not given.
-        dropout: probability for every dropout of the backbone; its own if not given.
-        lora: train low-rank adapters in place of the encoder's weights.
-        freeze: prefixes of the encoder's parameter names that are not trained.
         special_tokens: keep [CLS], [SEP] and the like in the maps (the paper does).
         loss: of the scores of a batch's pairs.
         optimizer: of the encoder; its gradient is clipped on its own.
@@ -59,12 +53,11 @@ class SimilarityMapVerifier(SuiteRunner):
         recall_weight: of the recalling cosine, added to the verifier's score when documents or pairs are tested.
         retention: weight of 1 - cosine between pooled vectors and the untouched encoder's, over the batch's texts.
         false_accept_rate: share of near-misses that the calibrated threshold may accept.
-        gradient_checkpointing: recompute the encoder's activations in the backward pass, to save memory.
-        compile: torch.compile the backbone.
         search: how documents are found when testing: exact, or faiss (approximate).
         chunk_size: texts whose activations are held at a time (GradCache); all of the batch's if not given.
         budget: floats that a block of pairs may hold; it changes no number.
         disk_budget: bytes of token states that frozen training may keep.
+        options: the others of the encoder, `EncoderOptions`.
     """
 
     def __init__(
@@ -72,13 +65,6 @@ class SimilarityMapVerifier(SuiteRunner):
         verifier: Verifier | None = None,
         backbone: str = MINILM,
         frozen: bool = False,
-        max_length: int | None = None,
-        pooling: Pooling | None = None,
-        query_prompt: str | None = None,
-        document_prompt: str | None = None,
-        dropout: float | None = None,
-        lora: LoRA | None = None,
-        freeze: list[str] | None = None,
         special_tokens: bool = True,
         loss: Loss = Contrast(),
         optimizer: AdamW = AdamW(),
@@ -87,43 +73,27 @@ class SimilarityMapVerifier(SuiteRunner):
         recall_weight: float = 0.0,
         retention: float = 0.0,
         false_accept_rate: float = 0.05,
-        gradient_checkpointing: bool = False,
-        compile: bool = False,
         search: Search = "exact",
         chunk_size: int | None = None,
         budget: int = BUDGET,
         disk_budget: int = 8 << 30,
+        **options: Any,
     ) -> None:
         super().__init__()
         check_share("false_accept_rate", false_accept_rate)
         check_least(0, retention=retention, recall_weight=recall_weight, disk_budget=disk_budget)
         check_least(1, budget=budget)
         self.verifier = PooledCosine() if verifier is None else verifier
+        self.encoder = TextEncoder(backbone, **options)
         self.recipe = {
+            **self.encoder.options.recipe(),
             "verifier": describe(self.verifier),
-            "backbone": backbone,
             "frozen": frozen,
-            "max_length": max_length,
-            "pooling": pooling,
-            "query_prompt": query_prompt,
-            "document_prompt": document_prompt,
-            "lora": asdict(lora) if lora else None,
             "special_tokens": special_tokens,
             "recall": recall,
             "recall_weight": recall_weight,
         }
-        self.encoder = TextEncoder(
-            backbone,
-            max_length=max_length,
-            pooling=pooling,
-            query_prompt=query_prompt,
-            document_prompt=document_prompt,
-            dropout=dropout,
-            lora=lora,
-            freeze=freeze,
-            gradient_checkpointing=gradient_checkpointing,
-            compile=compile,
-        )
+        use_fast_dropout(self.verifier, self.encoder.cpu_kernels.faster)
         if self.encoder.max_length > self.verifier.max_tokens:
             raise UserError(
                 f"max_length {self.encoder.max_length}: the verifier takes maps of {self.verifier.max_tokens} tokens"
@@ -138,8 +108,7 @@ class SimilarityMapVerifier(SuiteRunner):
         self.optimizer, self.verifier_optimizer = optimizer, verifier_optimizer
         self.false_accept_rate = false_accept_rate
         self.calibration: Calibration | None = None
-        recalls = TextEncoder(recall, max_length=max_length).eval().requires_grad_(False) if recall else None
-        self.recall = Recall(recalls, recall_weight)
+        self.recall = Recall(_recalling(recall, self.encoder.options) if recall else None, recall_weight)
         self.retention = Retention(self.encoder, retention)
         self.cache = StateCache(self.encoder.width, disk_budget)
 
@@ -257,3 +226,8 @@ class SimilarityMapVerifier(SuiteRunner):
             "recall_weight": weight,
             "recall": self.recall.encoder.revision if weight and self.recall.encoder else None,
         }
+
+
+def _recalling(backbone: str, like: EncoderOptions) -> TextEncoder:
+    encoder = TextEncoder(backbone, max_length=like.max_length, cpu_kernels=like.cpu_kernels)
+    return encoder.eval().requires_grad_(False)
