@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import torch
 
+from tests.processes import kill_all
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 _TABLES = tempfile.TemporaryDirectory(prefix="compret-tests-")
 os.environ.setdefault("HF_DATASETS_CACHE", _TABLES.name)  # the tests' files are of no use to anyone after them
@@ -236,3 +238,9 @@ def files_of_a_kilobyte() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    yield
+    kill_all()
