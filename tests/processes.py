@@ -56,7 +56,7 @@ def outcome(command: Sequence[object], timeout: float = 180, **settings: Any) ->
     return run.returncode, said
 
 
-def wait_until(condition: Callable[[], object], run: subprocess.Popen[str] | None = None, seconds: float = 60) -> bool:
+def wait_until(condition: Callable[[], object], run: subprocess.Popen[str] | None = None, seconds: float = 180) -> bool:
     """Whether something came true, before that time was over and before the process ended."""
     until = time.monotonic() + seconds
     while not condition():
