@@ -20,7 +20,7 @@ from compret.losses import Binary, Contrast, Loss, RankNet
 from compret.metrics.calibration import Calibration, calibrate
 from compret.nn.encoder import TextEncoder
 from compret.nn.pair_scoring import joined
-from compret.nn.verifiers import MapTransformer, MaxSim
+from compret.nn.verifiers import ConditionalPenalty, MapTransformer, MaxSim, Residual
 from compret.tasks import AdamW, SimilarityMapVerifier
 from compret.types import TripletBatch, UserError
 
@@ -321,8 +321,10 @@ def test_retention_is_the_mean_over_texts(tiny: Path, rows: list[dict[str, Any]]
 
 
 def test_mistakes_are_one_line(tiny: Path, tiny_encoder: TextEncoder, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="the verifier takes maps of 16 tokens"):
-        SimilarityMapVerifier(MapTransformer(max_length=16), str(tiny))
+    short = MapTransformer(max_length=16)
+    for verifier in (short, Residual(short), ConditionalPenalty(short), Residual(MaxSim(), short)):
+        with pytest.raises(UserError, match="the verifier takes maps of 16 tokens"):
+            SimilarityMapVerifier(verifier, str(tiny))
     retriever = TwoStageRetriever(tiny_encoder, MaxSim())
     with pytest.raises(UserError, match="not calibrated"):
         retriever.same("a", "b")
