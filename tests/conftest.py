@@ -215,8 +215,12 @@ def compret(
 
 @pytest.fixture
 def embedded(tmp_path: Path, triplets: Path, beir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small stand-in for the embedded data, so that `pydoc` and `pydoc:...` need not be made."""
+    """A small stand-in for the embedded data: PyDoc need not be made, and MinimalPairs has every fortieth item."""
+    from compret.data import minimal_pairs
     from compret.data import pydoc as module
+
+    read = minimal_pairs.read_items
+    monkeypatch.setattr(minimal_pairs, "read_items", lambda split: read(split)[::40])
 
     (tmp_path / "embedded").mkdir()
     for name, content in (("stdlib", "zoo"), ("dev", "park")):

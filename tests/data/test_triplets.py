@@ -140,6 +140,13 @@ def test_random_negatives_are_positives_of_other_rows_and_seeded(tmp_path: Path)
     assert picked == [one[7], one[150], one[7]]
 
 
+def test_sources_of_the_same_rows_draw_other_negatives(make: Make, tmp_path: Path) -> None:
+    files = [write(tmp_path / f"{name}.jsonl", [{"anchor": f"a {i}", "positive": f"b {i}"} for i in range(40)])
+             for name in ("one", "two")]  # fmt: skip
+    one, two = ([row["negative"] for row in s.rows(range(40))] for s in make(files, random_negatives=True).sources)
+    assert one != two
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_random_negatives_differ_from_the_positive_where_many_share_it(tmp_path: Path, seed: int) -> None:
     rows = [{"anchor": f"a {i}", "positive": f"b {i % 12}"} for i in range(120)]
