@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from compret.experiment.parts import Part
+from compret.experiment.records import LOG
 from compret.experiment.runner import Board, Row
 from compret.tables import plain
+from compret.types import printable
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -21,6 +25,8 @@ _WORDS = {"broken": "missing", "stale": "missing"}
 _FIRST = ("running", "failed", "stale", "broken", "missing", "done")
 _AROUND = 6
 """Lines of a terminal that are not the table's rows."""
+_TAIL = 8000
+"""Bytes of a log in which its last lines are."""
 
 
 class Lines:
@@ -44,7 +50,10 @@ class Picture:
         self.live.console.print(text, markup=False, highlight=False)
 
     def draw(self, rows: Sequence[Row]) -> None:
-        self.live.update(_table(rows, self.live.console.height - _AROUND, self.at_once))
+        from rich.console import Group
+
+        table = _table(rows, self.live.console.height - _AROUND)
+        self.live.update(Group(table, f"\n{summary(rows, self.at_once)}"))
 
 
 @contextmanager
@@ -59,15 +68,15 @@ def board(at_once: int) -> Iterator[Board]:
         yield Picture(live, at_once)
 
 
-def _table(rows: Sequence[Row], room: int, at_once: int) -> Table:
+def _table(rows: Sequence[Row], room: int) -> Table:
     """As many rows as there is room for: those first of which there is something to see."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     shown = rows if len(rows) <= room else sorted(rows, key=lambda row: _FIRST.index(row.state))[: max(1, room)]
-    table = Table(box=SIMPLE_HEAD, show_edge=False, caption=summary(rows, at_once), caption_justify="left")
+    table = Table(box=SIMPLE_HEAD, show_edge=False)
     for heading in ("run", "", "state", "time", ""):
-        table.add_column(heading, justify="right" if heading == "time" else "left", no_wrap=True)
+        table.add_column(heading, justify="right" if heading == "time" else "left", no_wrap=True, overflow="ellipsis")
     for row in shown:
         table.add_row(*cells(row), style=_STYLES.get(row.state))
     return table
@@ -76,7 +85,8 @@ def _table(rows: Sequence[Row], room: int, at_once: int) -> Table:
 def cells(row: Row) -> tuple[str, ...]:
     seconds = time.monotonic() - row.began if row.began else row.seconds
     state = _WORDS.get(row.state, row.state)
-    return row.part.run.name, row.part.command, state, duration(seconds) if seconds else "", row.note
+    note = row.note or (_last_lines(row.part, 1) or [""])[0] if row.state == "running" else row.note
+    return row.part.run.name, row.part.command, state, duration(seconds) if seconds else "", note
 
 
 def listing(rows: Sequence[Row]) -> str:
@@ -114,8 +124,16 @@ def duration(seconds: float) -> str:
 
 def tail(row: Row, lines: int = 10) -> Iterator[str]:
     """The last lines that a part's log has, behind its path."""
-    path: Any = row.part.folder / "log.txt"
-    yield f"\n{row.part.name} failed: {path}\n"
-    if path.exists():
-        text = path.read_bytes()[-8000:].decode("utf-8", "replace")
-        yield from (f"  {line}\n" for line in text.splitlines()[-lines:])
+    yield f"\n{row.part.name} failed: {row.part.folder / LOG}\n"
+    yield from (f"  {line}\n" for line in _last_lines(row.part, lines))
+
+
+def _last_lines(part: Part, number: int) -> list[str]:
+    """Of its log, as a terminal can show them."""
+    try:
+        with (part.folder / LOG).open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _TAIL))
+            text = log.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    return [printable(line) for line in text.splitlines()[-number:]]

@@ -58,14 +58,14 @@ def work(job: Job) -> None:
     folder = Path(job.folder)
     with locked(folder.parent, _PATIENCE) as lock:
         _clear(folder, job.resumes)
-        write_record(folder, replace(job.record, began=time.time()))
-        begun = time.monotonic()
+        record, begun = replace(job.record, began=time.time()), time.monotonic()
+        write_record(folder, record)
         with (folder / LOG).open("ab") as log:
             code, is_told = _run(job, folder, log, lock)
             if code == 0 and job.writes and not (folder / job.writes).exists():
                 log.write(f"compret experiment: no {job.writes} was written\n".encode())
                 code = 1
-        ended = replace(job.record, began=time.time(), seconds=round(time.monotonic() - begun, 3), exit=code)
+        ended = replace(record, seconds=round(time.monotonic() - begun, 3), exit=code)
         if code == 0:
             write_record(folder, replace(ended, state="done"))
         elif not (is_told or code in _TOLD):
@@ -110,7 +110,8 @@ def _run(job: Job, folder: Path, log: BinaryIO, lock: int) -> tuple[int, bool]:
 
 def _end_with_parent() -> None:
     """Have the system tell this process to end when the thread that started it is gone, however it ended."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
+    with suppress(AttributeError, OSError):  # Linux alone has it
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGTERM))
 
 
 def as_text(job: Job) -> str:
@@ -129,8 +130,7 @@ def main() -> int:
     """Read a job from stdin and run it."""
     job = _of_text(sys.stdin.readline())
     if job.parent is not None:
-        with suppress(AttributeError, OSError):
-            _end_with_parent()
+        _end_with_parent()
         if os.getppid() != job.parent:
             return 1
     try:

@@ -41,6 +41,19 @@ def one_of_each() -> list[object]:
     return [pytest.param(part, id=f"{key[0]} {part.name}") for key, part in found.items()]
 
 
+@pytest.mark.parametrize("name", ["demo.yaml", "paper.yaml", "real.yaml"])
+def test_a_matrix_says_how_it_is_run(compret: Run, tmp_path: Path, name: str) -> None:
+    head = (shipped_configs()[-1] / "experiments" / name).read_text(encoding="utf-8").split("\nname:")[0]
+    command = next(line.removeprefix("#   compret ") for line in head.splitlines() if line.startswith("#   compret "))
+    rows = ["train/retrieval.jsonl", "train/structneg.jsonl", "mine.csv", "mine_test.csv"]
+    for row in [*rows, *(f"nearmiss/{name}_dev.jsonl" for name in ("paws_wiki", "sugarcrepe_pp", "cannot"))]:
+        (tmp_path / row).parent.mkdir(exist_ok=True)
+        (tmp_path / row).touch()
+    code, said = compret(*shlex.split(command.replace("FOLDER", ".")), "--dry-run")
+    assert code == 0, said
+    assert f"experiments/{name}" in command
+
+
 @pytest.mark.parametrize("part", one_of_each())
 def test_a_shipped_command_parses(compret: Run, part: Part) -> None:
     """What a checkpoint would say of the model is not there yet, and is left out."""

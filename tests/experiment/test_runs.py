@@ -82,6 +82,7 @@ def test_all_is_run_once_and_then_nothing(folder: Path, capsys: pytest.CaptureFi
 
 
 def test_what_a_run_leaves(folder: Path) -> None:
+    begun = time.time()
     assert experiment("--only", "trained-2") == 0
     assert calls(folder) == ["fit trained-2", "test trained-2"]
     left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name[0] != "."}
@@ -95,6 +96,7 @@ def test_what_a_run_leaves(folder: Path) -> None:
     assert record is not None
     assert (record.state, record.system, record.axes) == ("done", "trained", {"system": "trained", "seed": 2})
     assert record.seconds > 0
+    assert begun < record.began < time.time() - record.seconds
     assert (folder / logs / "log.txt").read_text().startswith("$ compret test --seed_everything=2 --ckpt_path=")
     about = json.loads((folder / "logs/mine/experiment.json").read_text())
     assert about["report"] == {"baseline": "untouched"}
