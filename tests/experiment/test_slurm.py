@@ -35,7 +35,7 @@ echo "JobID|State|NodeList"; for job in "$QUEUE"/*; do echo "$(basename $job)|$(
 }
 
 
-class Gone(Exception):
+class GoneError(Exception):
     """The experiment's process is."""
 
 
@@ -43,7 +43,7 @@ class Leaves(Lines):
     """A board that ends the experiment when all that can run is queued."""
 
     def draw(self, rows: Sequence[Row]) -> None:
-        raise Gone
+        raise GoneError
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_jobs_outlive_the_experiment_and_are_found_again(
     slurm: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The first two are still queued when it is gone."""
-    with pytest.raises(Gone):
+    with pytest.raises(GoneError):
         runner(tmp_path, Leaves()).run()
     assert not (tmp_path / "calls").exists()
     again = runner(tmp_path, Lines())
