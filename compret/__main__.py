@@ -17,6 +17,7 @@ COMMANDS = {
     "validate": "run the validation suites",
     "test": "run benchmark suites and write results.json; NanoBEIR with the default backbone if nothing is given",
     "predict": "embed the lines of a text file",
+    "experiment": "run what is missing of a matrix of runs, each a fit and a test",
     "perturb": "make near-misses and paraphrases of the texts in a file",
     "report": "print a table of results.json files",
     "ls": "list the shipped configs",
@@ -53,6 +54,11 @@ def _command(arguments: list[str]) -> int:
 
             ending.how = "unwind"
             return report(arguments[1:])
+        if command == "experiment":
+            from compret.experiment.command import main as experiment
+
+            ending.how = "unwind"
+            return experiment(arguments[1:])
         if command == "perturb":
             from compret.perturb_command import main as perturb
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from compret.types import UserError
 
 ROOMS = ("logs", "checkpoints")
+VERSION = "COMPRET_VERSION"
+"""Variable that gives a run's version, also where its folders are there already, as those of a fit that goes on."""
 _LONGEST = 200
 
 
@@ -24,10 +27,12 @@ def check_name(name: str) -> None:
 
 
 def next_version(root: Path, name: str) -> str:
-    """The first of version_0, version_1, … that neither logs nor checkpoints hold yet.
+    """The first of version_0, version_1, … that neither logs nor checkpoints hold yet; COMPRET_VERSION where it is set.
 
     Ranks may count differently, since rank 0 makes its folders meanwhile: they write to what rank 0 tells them.
     """
+    if told := os.environ.get(VERSION):
+        return told
     number = 0
     while any((root / room / name / f"version_{number}").exists() for room in ROOMS):
         number += 1

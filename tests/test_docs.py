@@ -43,7 +43,7 @@ def named(cases: list[tuple[str, list[str]]]) -> list[object]:
 
 
 LIGHT = {"report", "ls", "cp", "--help", "--version"}
-HEAVY = [(page, words) for page, words in commands("compret") if words[1] not in {*LIGHT, "perturb"}]
+HEAVY = [(page, words) for page, words in commands("compret") if words[1] not in {*LIGHT, "perturb", "experiment"}]
 ONCE = {tuple(words): (page, words) for page, words in reversed(HEAVY)}
 """By their words, with the first page that shows them; test_readme.py runs those of the README."""
 
@@ -103,6 +103,24 @@ def test_perturb_parses(compret: Run, arguments: list[str]) -> None:
     code, said = compret(*arguments)
     assert code == 2
     assert said.strip() == f"compret: {arguments[1]}: no such file"
+
+
+@pytest.mark.parametrize("arguments", named([c for c in commands("compret") if c[1][1] == "experiment"]))
+def test_a_matrix_expands(compret: Run, tmp_path: Path, arguments: list[str]) -> None:
+    for name in re.findall(r"\w+\.csv", " ".join(arguments)):
+        (tmp_path / name).touch()
+    code, said = compret(*arguments, "--dry-run")
+    assert code == 0, said
+    assert re.search(r"^\d+ missing$", said, re.MULTILINE)
+
+
+def test_the_pages_matrix_expands(compret: Run, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(blocks(ROOT / "docs" / "experiment.md", "yaml")[0])
+    (tmp_path / "mine.jsonl").touch()
+    (tmp_path / "structneg.csv").touch()
+    code, said = compret("experiment", "m.yaml", "--dry-run")
+    assert code == 0, said
+    assert "structneg-44   fit  missing" in said
 
 
 @pytest.mark.parametrize("arguments", named([*commands("sbatch"), *commands("torchrun")]))
