@@ -25,7 +25,7 @@ def placements(scores: ArrayLike, labels: ArrayLike) -> Floats:
     return _placed(scores_P, scores_P, labels_P == 1)
 
 
-def unit_values(scores: ArrayLike, labels: ArrayLike, units: Sequence[int]) -> Floats:
+def unit_values(scores: ArrayLike, labels: ArrayLike, units: ArrayLike) -> Floats:
     """A number for each group of pairs, `(U,)`: their mean is the AUROC, their spread how it varies with the groups.
 
     To first order, as in DeLong's variance for clustered data (Obuchowski 1997): AUROC + U times the group's share in
@@ -37,7 +37,7 @@ def unit_values(scores: ArrayLike, labels: ArrayLike, units: Sequence[int]) -> F
     return auroc + _per_unit((placed_P - auroc) / _size_of_label(labels_P), units)
 
 
-def swap_values(a: ArrayLike, b: ArrayLike, labels: ArrayLike, units: Sequence[int]) -> Floats:
+def swap_values(a: ArrayLike, b: ArrayLike, labels: ArrayLike, units: ArrayLike) -> Floats:
     """A number for each group, `(U,)`, whose mean is AUROC(a) - AUROC(b), also when groups change sides.
 
     Where two systems' ranks of a group's pairs are swapped, the difference is the same mean with the other sign for
@@ -62,8 +62,9 @@ def connected(anchors: Sequence[str], candidates: Sequence[str]) -> NDArray[np.i
     number: dict[str, int] = {}
     sides = [[number.setdefault(text, len(number)) for text in texts] for texts in (anchors, candidates)]
     graph = coo_array((np.ones(len(anchors)), sides), shape=(len(number), len(number)))
-    group = connected_components(graph, directed=False)[1]
-    return np.asarray(np.unique(group[sides[0]], return_inverse=True)[1], dtype=np.int64)
+    group: list[int] = connected_components(graph, directed=False)[1].tolist()
+    first: dict[int, int] = {}
+    return np.array([first.setdefault(group[text], len(first)) for text in sides[0]], dtype=np.int64)
 
 
 def _placed(own_P: Floats, others_P: Floats, positive_P: NDArray[np.bool_]) -> Floats:
@@ -85,9 +86,9 @@ def _ranks(scores_P: Floats) -> Floats:
 
 
 def _size_of_label(positive_P: NDArray[np.bool_]) -> NDArray[np.int64]:
-    return np.where(positive_P, positive_P.sum(), (~positive_P).sum())
+    return np.where(positive_P, int(positive_P.sum()), int((~positive_P).sum()))
 
 
-def _per_unit(shares_P: Floats, units: Sequence[int]) -> Floats:
+def _per_unit(shares_P: Floats, units: ArrayLike) -> Floats:
     numbers = np.asarray(units)
     return np.bincount(numbers, shares_P).astype(np.float64) * (int(numbers.max()) + 1)
