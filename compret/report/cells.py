@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class Table:
     texts: int = 1
     """How many of the first columns are texts."""
     notes: tuple[str, ...] = ()
+    is_short: bool = False
+    """Whether it is shown where there is little room."""
 
     def __post_init__(self) -> None:
         if wrong := [len(row) for row in self.rows if len(row) != len(self.headings)]:
@@ -58,11 +60,7 @@ class Table:
         columns = zip(*self.rows, strict=True)
         names = [cell.shown for cell in next(columns)]
         rows = tuple((Cell(h), *column) for h, column in zip(self.headings[1:], columns, strict=True))
-        return Table(self.name, self.caption, (self.headings[0], *names), rows, 1, self.notes)
-
-    @property
-    def shown(self) -> list[list[str]]:
-        return [[cell.shown for cell in row] for row in self.rows]
+        return replace(self, headings=(self.headings[0], *names), rows=rows)
 
 
 def texts(*values: str) -> list[Cell]:

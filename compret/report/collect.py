@@ -18,7 +18,7 @@ from compret.types import UserError, printable
 _RECORD = "run.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Found:
     """A run with results: one test run, or several of one model that were joined."""
 
@@ -46,7 +46,7 @@ class Found:
         return next((file for file in self.files if name in file.kinds.get(kind, {})), None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class System:
     """What is compared: a recipe, trained once for each seed."""
 

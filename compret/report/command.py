@@ -13,6 +13,7 @@ from textwrap import shorten
 from compret.atomic import atomic_write
 from compret.plain_parser import PlainParser
 from compret.report.cells import Table
+from compret.report.collect import is_folder_of_runs
 from compret.tables import plain, show
 
 _PURPOSE = """What results.json files say: a line a run; with --test, which of two models, query by query; for a folder
@@ -21,6 +22,8 @@ _EXAMPLE = """compret report untouched=logs/untouched mine=logs/mine
 compret report logs/a logs/b --test
 compret report logs/EXPERIMENT --out report --baseline baseline"""
 
+_FORMATS = ("md", "tex", "csv", "html", "png", "pdf", "svg")
+_LAYOUTS = ("combined", "per-backbone", "subcolumns")
 _WIDEST = 90
 """Characters of a cell on a terminal; the files have all."""
 
@@ -30,6 +33,8 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_intermixed_args(arguments)
     if options.test:
         return _test(options)
+    if options.out or any(is_folder_of_runs(Path(text)) for text in options.runs):
+        return _whole(options)
     _short(options)
     return 0
 
@@ -46,8 +51,37 @@ def _parser() -> PlainParser:
     )
     parser.add_argument("--figure", type=Path, help="also draw the runs into this .png, .svg or .pdf")
     parser.add_argument("--test", action="store_true", help="compare two runs, query by query and pair by pair")
-    parser.add_argument("--out", type=Path, help="folder for the files")
+    parser.add_argument("--out", type=Path, help="folder for the files; without it, the short tables are printed")
+    add = parser.add_argument
+    add("--format", type=_formats, default=_FORMATS, metavar="LIST", help=f"some of {','.join(_FORMATS)}; default all")
+    add("--baseline", metavar="NAME", help="what others are compared with: a system, or a part of names")
+    add("--layout", choices=_LAYOUTS, default=_LAYOUTS[0], help="of the encoders' tables")
+    add("--metrics", choices=("fixed", "paper"), default="fixed", help="paper: as the paper's code has them")
+    add("--paper", action="store_true", help="the paper's published numbers beside ours")
     return parser
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    found = tuple(text.split(","))
+    if wrong := [name for name in found if name not in _FORMATS]:
+        raise argparse.ArgumentTypeError(f"no such format: {', '.join(wrong)}; there are {', '.join(_FORMATS)}")
+    return found
+
+
+def _whole(options: argparse.Namespace) -> int:
+    from compret.report.whole import whole
+
+    found = whole(options.runs, options.baseline, options.metrics == "paper", options.layout)
+    for table in found.tables:
+        if not options.out and table.is_short:
+            _show(table)
+    _say("".join(f"{note}\n" for note in found.notes))
+    if options.out:
+        from compret.report.write import write
+
+        files = write(found, options.out, options.format)
+        _say(f"written: {len(files)} files in {options.out}\n")
+    return 0
 
 
 def _short(options: argparse.Namespace) -> None:
@@ -81,14 +115,14 @@ def _test(options: argparse.Namespace) -> int:
 
 
 def _show(table: Table) -> None:
-    """A table on a terminal, or in a file or pipe as plain columns."""
-    rows = [[shorten(text, _WIDEST, placeholder=" ...") for text in row] for row in table.shown]
+    """A table on a terminal, or in a file or pipe as plain columns; what is bold elsewhere has a dagger."""
+    rows = [[shorten(c.shown, _WIDEST, placeholder=" ...") + "†" * c.bold for c in row] for row in table.rows]
     _say(f"{table.caption}\n")
     if sys.stdout.isatty():
         show(table.headings, rows, texts=table.texts)
     else:
         _say(plain(table.headings, rows, table.texts))
-    _say("".join(f"{note}\n" for note in table.notes) + "\n")
+    _say("".join(f"{note.replace('Bold:', '†:')}\n" for note in table.notes) + "\n")
 
 
 def _say(text: str) -> None:

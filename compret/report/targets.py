@@ -24,6 +24,8 @@ class Target:
     fingerprint: str
     conditions: tuple[tuple[str, str], ...]
     """Fact -> value: max_length, and what the kind's columns name."""
+    suite: str = ""
+    """Under whose name means over sets are taken."""
 
     @property
     def place(self) -> Place:
@@ -76,4 +78,4 @@ def _target(file: ResultsFile, kind: str, name: str, part: tuple[str, ...]) -> T
     same = [fact for column in columns_of(file) if column["kind"] == kind for fact in column["same"]]
     conditions = {"max_length": str(meta.get("max_length"))}
     conditions |= {fact: str(about.get(fact, meta.get(fact))) for fact in same}
-    return Target(kind, name, part, about["fingerprint"], tuple(conditions.items()))
+    return Target(kind, name, part, about["fingerprint"], tuple(conditions.items()), about.get("suite", ""))
