@@ -19,7 +19,7 @@ COMMANDS = {
     "predict": "embed the lines of a text file",
     "experiment": "run what is missing of a matrix of runs, each a fit and a test",
     "perturb": "make near-misses and paraphrases of the texts in a file",
-    "report": "print a table of results.json files",
+    "report": "tables, tests, figures and a page from results.json files",
     "ls": "list the shipped configs",
     "cp": "copy a shipped config, to change it",
     "init": "write a config with your files filled in",
@@ -50,7 +50,7 @@ def _command(arguments: list[str]) -> int:
     command = _parser().parse_args(arguments[:1]).command
     try:
         if command == "report":
-            from compret.report.table import main as report
+            from compret.report.command import main as report
 
             ending.how = "unwind"
             return report(arguments[1:])
