@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from compret import __version__
 from compret.signals import end_with_launcher, ending, wait_for_launcher
@@ -18,6 +19,8 @@ COMMANDS = {
     "test": "run benchmark suites and write results.json; NanoBEIR with the default backbone if nothing is given",
     "predict": "embed the lines of a text file",
     "perturb": "make near-misses and paraphrases of the texts in a file",
+    "audit": "is my semantic cache safe? what a model lets through and loses, by category, at a threshold",
+    "explain": "why two texts match: their scores, the words that differ, the similarity map",
     "report": "print a table of results.json files",
     "ls": "list the shipped configs",
     "cp": "copy a shipped config, to change it",
@@ -58,6 +61,9 @@ def _command(arguments: list[str]) -> int:
 
             ending.how = "unwind"
             return perturb(arguments[1:])
+        if command in ("audit", "explain"):
+            ending.how = "unwind"
+            return int(import_module(f"compret.{command}_command").main(arguments[1:]))
         if command in ("ls", "cp"):
             from compret import recipes
 
