@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from compret import __version__
 from compret.signals import end_with_launcher, ending, wait_for_launcher
@@ -19,6 +20,8 @@ COMMANDS = {
     "predict": "embed the lines of a text file",
     "experiment": "run what is missing of a matrix of runs, each a fit and a test",
     "perturb": "make near-misses and paraphrases of the texts in a file",
+    "audit": "is my semantic cache safe? what a model lets through and loses, by category, at a threshold",
+    "explain": "why two texts match: their scores, the words that differ, the similarity map",
     "report": "tables, tests, figures and a page from results.json files",
     "ls": "list the shipped configs",
     "cp": "copy a shipped config, to change it",
@@ -64,6 +67,9 @@ def _command(arguments: list[str]) -> int:
 
             ending.how = "unwind"
             return perturb(arguments[1:])
+        if command in ("audit", "explain"):
+            ending.how = "unwind"
+            return int(import_module(f"compret.{command}_command").main(arguments[1:]))
         if command in ("ls", "cp"):
             from compret import recipes
 
