@@ -180,7 +180,8 @@ def test_fit_test_and_python_agree(
     suites = json.dumps([{"class_path": "NearMissPairs", "init_args": {"files": [str(pairs)]}}])
     code, said = compret(
         *("fit", "--model", "SimilarityMapVerifier", "--model.verifier", TRANSFORMER, "--model.backbone", tiny),
-        *("--model.frozen", frozen, "--data.files", f"[{triplets}]", "--data.batch_size", "8", "--data.workers", "0"),
+        *("--model.frozen", frozen, "--model.special_tokens", "false" if frozen == "true" else "true"),
+        *("--data.files", f"[{triplets}]", "--data.batch_size", "8", "--data.workers", "0"),
         *("--data.validation", suites, "--trainer.max_steps", "4", *quiet, "--trainer.val_check_interval", "2"),
         *recall,
     )
