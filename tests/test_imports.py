@@ -25,7 +25,7 @@ ALLOWED = {
     "metrics": LOWEST,
     "perturb": LOWEST,
     "evaluation": LOWEST | {"distributed", "nn", "metrics"},
-    "data": LOWEST | {"distributed", "nn", "metrics", "perturb", "evaluation"},
+    "data": LOWEST | {"distributed", "nn", "losses", "metrics", "perturb", "evaluation"},
     "tasks": LOWEST | {"distributed", "nn", "losses", "metrics", "data", "evaluation"},
     "signals": set(),
     "callbacks": LOWEST | {"signals", "distributed", "data", "metrics", "evaluation", "tasks", "tables"},

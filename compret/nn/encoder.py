@@ -48,9 +48,10 @@ class TextEncoder(nn.Module):
         """The backbone is the export of a verifier, of which this is the encoder alone."""
         self.pooling: Pooling = given.pooling or source.pooling
         self.max_length = source.max_length if given.max_length is None else given.max_length
-        limit = position_limit(source.transformer)
-        if not 2 <= self.max_length <= limit:
-            raise UserError(f"max_length {self.max_length}: {backbone} takes 2 to {limit} tokens")
+        self.most_tokens = position_limit(source.transformer)
+        """The longest sequence that its positions can tell apart."""
+        if not 2 <= self.max_length <= self.most_tokens:
+            raise UserError(f"max_length {self.max_length}: {backbone} takes 2 to {self.most_tokens} tokens")
         query = source.query_prompt if given.query_prompt is None else given.query_prompt
         document = source.document_prompt if given.document_prompt is None else given.document_prompt
         self.tokenizer = TextTokenizer(source.transformer, self.max_length, {"query": query, "document": document})

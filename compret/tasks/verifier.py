@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from torch import Tensor
 
 from compret.distributed import is_sharded, missing_calls
 from compret.evaluation.approximate import Search
-from compret.evaluation.bench import Bench
-from compret.evaluation.guard_files import stored_calibration
-from compret.evaluation.near_miss import NearMissSet
 from compret.evaluation.verifier_scorer import Recall, VerifierScorer
-from compret.files import Settings
 from compret.losses import Contrast, Loss
-from compret.metrics.calibration import Calibration
 from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
 from compret.nn.cpu import use_fast_dropout
@@ -27,10 +20,10 @@ from compret.nn.map_scores import MapScores
 from compret.nn.pair_scoring import BUDGET, TokenStates, joined, token_states
 from compret.nn.verifiers import PooledCosine, Verifier
 from compret.nn.verifiers.description import describe
-from compret.tasks.base import CHECKPOINT_KEY, SuiteRunner
 from compret.tasks.batch_scores import pair_scores
+from compret.tasks.calibrated import CalibratedRunner
 from compret.tasks.frozen import StateCache
-from compret.tasks.limits import check_least, check_share
+from compret.tasks.limits import check_least
 from compret.tasks.optimizer import AdamW
 from compret.tasks.retention import Retention
 from compret.types import PairScores, TokenBatch, TripletBatch, UserError
@@ -38,7 +31,7 @@ from compret.types import PairScores, TokenBatch, TripletBatch, UserError
 log = logging.getLogger(__name__)
 
 
-class SimilarityMapVerifier(SuiteRunner):
+class SimilarityMapVerifier(CalibratedRunner):
     """Trains and tests a verifier: it re-ranks what pooled cosine recalls, and tells near-misses from paraphrases.
 
     Args:
@@ -79,8 +72,7 @@ class SimilarityMapVerifier(SuiteRunner):
         disk_budget: int = 8 << 30,
         **options: Any,
     ) -> None:
-        super().__init__()
-        check_share("false_accept_rate", false_accept_rate)
+        super().__init__(false_accept_rate)
         check_least(0, retention=retention, recall_weight=recall_weight, disk_budget=disk_budget)
         check_least(1, budget=budget)
         self.verifier = PooledCosine() if verifier is None else verifier
@@ -106,8 +98,6 @@ class SimilarityMapVerifier(SuiteRunner):
         self.loss, self.budget = loss, budget
         self.chunk_size, self.search = checked_size(chunk_size), search
         self.optimizer, self.verifier_optimizer = optimizer, verifier_optimizer
-        self.false_accept_rate = false_accept_rate
-        self.calibration: Calibration | None = None
         self.recall = Recall(_recalling(recall, self.encoder.options) if recall else None, recall_weight)
         self.retention = Retention(self.encoder, retention)
         self.cache = StateCache(self.encoder.width, disk_budget)
@@ -138,30 +128,12 @@ class SimilarityMapVerifier(SuiteRunner):
     def batch_loss(self, batch: TripletBatch) -> Tensor:
         return self.losses(batch)[0]
 
-    def on_train_batch_start(self, batch: TripletBatch, batch_idx: int) -> None:
-        """The weights are about to change, and a threshold belongs to those that it was fitted on (law 10)."""
-        super().on_train_batch_start(batch, batch_idx)
-        self.calibration = None
-
-    def on_validation_epoch_end(self) -> None:
-        """Calibrate on the validation pairs, where there are any."""
-        super().on_validation_epoch_end()
-        self.calibration = self.bench.calibration(self.false_accept_rate) or self.calibration
-
-    def calibrate(self, validation: Iterable[NearMissSet]) -> None:
-        """Fit the threshold of these weights on labelled pairs, which must be validation pairs."""
-        training, bench = self.training, Bench(self.scorer())
-        self.eval()
-        for data in validation:
-            bench.run(data)
-        self.train(training)
-        self.calibration = bench.calibration(self.false_accept_rate)
-
     def scorer(self) -> VerifierScorer:
-        threshold = self.calibration.threshold if self.calibration else None
         if self.recall.encoder is not None:
             self.recall.encoder.to(self.device)
-        return VerifierScorer(self.encoder, self.verifier, self.special_tokens, self.search, self.recall, threshold)
+        return VerifierScorer(
+            self.encoder, self.verifier, self.special_tokens, self.search, self.recall, self.threshold
+        )
 
     def losses(self, batch: TripletBatch) -> tuple[Tensor, Tensor]:
         """The verifier's loss on this rank's anchors, and what the pooled vectors lost of the untouched encoder's."""
@@ -190,37 +162,15 @@ class SimilarityMapVerifier(SuiteRunner):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A frozen encoder is not saved: its backbone and revision are."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint[CHECKPOINT_KEY]["calibration"] = asdict(self.calibration) if self.calibration else None
-        checkpoint[CHECKPOINT_KEY]["scored_with"] = self.scored_with
         if self.frozen:
             for name in [name for name in checkpoint["state_dict"] if name.startswith("encoder.")]:
                 del checkpoint["state_dict"][name]
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        super().on_load_checkpoint(checkpoint)
-        stored = Settings("the checkpoint", checkpoint.get(CHECKPOINT_KEY, {}))
-        if calibration := stored_calibration(stored):
-            recipe, scored_with = (stored.part(key, Settings(key, {})).content for key in ("recipe", "scored_with"))
-            told = {name: recipe[name] for name in ("special_tokens", "recall_weight") if name in recipe}
-            self._take_calibration(calibration, {**told, **scored_with})
-
-    def _take_calibration(self, calibration: Calibration, scored_with: Mapping[str, Any]) -> None:
-        """A threshold of other scores says nothing of these (law 10)."""
-        ours = self.scored_with
-        changed = [name for name in ours if scored_with.get(name, ours[name]) != ours[name]]
-        if changed:
-            log.warning("the checkpoint's threshold is of other scores and not used: %s changed", ", ".join(changed))
-        else:
-            self.calibration = calibration
-
     @property
     def scored_with(self) -> dict[str, Any]:
-        """What a pair's score follows from beside the weights."""
         weight = self.recall.weight
         return {
-            "max_length": self.encoder.max_length,
-            "pooling": self.encoder.pooling,
-            "query_prompt": self.encoder.tokenizer.prompts["query"],
+            **super().scored_with,
             "special_tokens": self.special_tokens,
             "recall_weight": weight,
             "recall": self.recall.encoder.revision if weight and self.recall.encoder else None,

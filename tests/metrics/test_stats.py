@@ -67,6 +67,14 @@ def test_interval_is_near_the_normal_one_and_holds_the_mean() -> None:
     assert high == pytest.approx(mean + 1.96 * error, abs=0.2 * error)
 
 
+def test_an_interval_is_as_wide_as_its_confidence() -> None:
+    rng = np.random.default_rng(5)
+    a, b = rng.normal(size=400), rng.normal(size=400)
+    for confidence, quantile in ((0.5, 0.6745), (0.99, 2.5758)):
+        low, high = difference_interval(a, b, confidence) or (math.nan, math.nan)
+        assert high - low == pytest.approx(2 * quantile * (a - b).std() / math.sqrt(400), rel=0.1)
+
+
 def test_equal_systems() -> None:
     same = np.linspace(0, 1, 20)
     assert sign_flip_test(same, same) == 1.0
