@@ -1,4 +1,4 @@
-# make demo    train and test the two encoders on the embedded data, and print their table
+# make demo    train and test the two encoders on the embedded data, and print their table; goes on where it was ended
 # make test    the tests, lint and types
 # make full    the tests that read all of the real data, some minutes
 # make bench   compret beside sentence-transformers, timed in one run
@@ -6,7 +6,6 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-RUN := demo/$(shell date +%Y%m%d-%H%M%S)
 
 .PHONY: demo test full bench docs clean
 
@@ -25,16 +24,8 @@ UV := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --
 	touch $@
 
 demo: .venv/base
-	$(BIN)/compret fit --config encoder_baseline.yaml --trainer.default_root_dir $(RUN)
-	$(BIN)/compret fit --config encoder_structneg.yaml --trainer.default_root_dir $(RUN)
-	# at the length that the others were trained at, so that their numbers stand side by side
-	$(BIN)/compret test --config pydoc.yaml --trainer.default_root_dir $(RUN) --name untouched --model.max_length 128
-	for name in baseline structneg; do \
-	  $(BIN)/compret test --config pydoc.yaml --trainer.default_root_dir $(RUN) --name $$name \
-	    --ckpt_path $(RUN)/checkpoints/encoder_$$name/version_0/last.ckpt || exit; \
-	done
-	$(BIN)/compret report untouched=$(RUN)/logs/untouched/version_0 \
-	  baseline=$(RUN)/logs/baseline/version_0 structneg=$(RUN)/logs/structneg/version_0
+	$(BIN)/compret experiment experiments/demo.yaml --root demo
+	$(BIN)/compret report demo/logs/demo/untouched demo/logs/demo/baseline demo/logs/demo/structneg
 
 test: .venv/ready
 	$(BIN)/ruff check compret tests

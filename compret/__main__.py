@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from compret import __version__
 from compret.signals import end_with_launcher, ending, wait_for_launcher
@@ -17,8 +18,11 @@ COMMANDS = {
     "validate": "run the validation suites",
     "test": "run benchmark suites and write results.json; NanoBEIR with the default backbone if nothing is given",
     "predict": "embed the lines of a text file",
+    "experiment": "run what is missing of a matrix of runs, each a fit and a test",
     "perturb": "make near-misses and paraphrases of the texts in a file",
-    "report": "print a table of results.json files",
+    "audit": "is my semantic cache safe? what a model lets through and loses, by category, at a threshold",
+    "explain": "why two texts match: their scores, the words that differ, the similarity map",
+    "report": "tables, tests, figures and a page from results.json files",
     "ls": "list the shipped configs",
     "cp": "copy a shipped config, to change it",
     "init": "write a config with your files filled in",
@@ -49,15 +53,23 @@ def _command(arguments: list[str]) -> int:
     command = _parser().parse_args(arguments[:1]).command
     try:
         if command == "report":
-            from compret.report.table import main as report
+            from compret.report.command import main as report
 
             ending.how = "unwind"
             return report(arguments[1:])
+        if command == "experiment":
+            from compret.experiment.command import main as experiment
+
+            ending.how = "unwind"
+            return experiment(arguments[1:])
         if command == "perturb":
             from compret.perturb_command import main as perturb
 
             ending.how = "unwind"
             return perturb(arguments[1:])
+        if command in ("audit", "explain"):
+            ending.how = "unwind"
+            return int(import_module(f"compret.{command}_command").main(arguments[1:]))
         if command in ("ls", "cp"):
             from compret import recipes
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from compret.types import UserError
 
 ROOMS = ("logs", "checkpoints")
+VERSION = "COMPRET_VERSION"
+"""Variable that gives a run's version, also where its folders are there already, as those of a fit that goes on."""
 _LONGEST = 200
+_FILES = (".ckpt", ".safetensors", ".bin", ".pt")
 
 
 def check_name(name: str) -> None:
@@ -23,11 +27,32 @@ def check_name(name: str) -> None:
         raise UserError(f"--name {longest[:20]}...: {len(longest.encode())} bytes long; at most {_LONGEST}")
 
 
+def check_model(option: str, name: str) -> Path | None:
+    """The folder that a user's model is; None for what may be a hub id, which only the hub can tell.
+
+    Raises:
+        UserError: it is a file, or a folder that is not there.
+    """
+    path = Path(name).expanduser()
+    if "\0" not in name and path.is_dir():
+        return path
+    if "\0" not in name and path.is_file():
+        beside = path.parent / "export"
+        meant = beside if beside.is_dir() else "checkpoints/NAME/VERSION/export"
+        raise UserError(f"{option} {name}: a file; give a model's folder, such as {meant}")
+    is_hub_id = name.strip() and not path.is_absolute() and name[0] not in ".~" and name.count("/") <= 1
+    if not is_hub_id or path.suffix in _FILES:
+        raise UserError(f"{option} {name}: no such folder; give a model's folder or a hub id (owner/name)")
+    return None
+
+
 def next_version(root: Path, name: str) -> str:
-    """The first of version_0, version_1, … that neither logs nor checkpoints hold yet.
+    """The first of version_0, version_1, … that neither logs nor checkpoints hold yet; COMPRET_VERSION where it is set.
 
     Ranks may count differently, since rank 0 makes its folders meanwhile: they write to what rank 0 tells them.
     """
+    if told := os.environ.get(VERSION):
+        return told
     number = 0
     while any((root / room / name / f"version_{number}").exists() for room in ROOMS):
         number += 1

@@ -31,12 +31,21 @@ def precheck(arguments: Sequence[str]) -> None:
     check_options(given, command)
     if "print_config" in dict(given.typed):
         return
-    options = given.tree()
     check_name(given["name"] or command)
     root = Path(given["trainer.default_root_dir"] or ".")
     path = meant_checkpoint(given["ckpt_path"], root, given["name"] or command)
     if path is not None and not path.exists():
         raise UserError(f"--ckpt_path {path}: no such file")
+    check_inputs(given)
+
+
+def check_inputs(given: GivenFirst) -> None:
+    """Refuse loggers that are not installed, and files that are not there.
+
+    Raises:
+        UserError: the first one.
+    """
+    options = given.tree()
     _check_loggers(value_at(options, ("trainer", "logger")))
     _check_files(options.get("data"))
 

@@ -19,7 +19,7 @@ from compret.__main__ import main
 from compret.config_files import find_config, shipped_configs
 
 Run = Callable[..., tuple[int, str]]
-CONFIGS = sorted(shipped_configs()[0].rglob("*.yaml"))
+CONFIGS = sorted(path for path in shipped_configs()[0].rglob("*.yaml") if path.parent.name != "experiments")
 
 
 def on_tiny(tiny: Path, *more: object) -> list[object]:

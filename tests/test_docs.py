@@ -42,8 +42,11 @@ def named(cases: list[tuple[str, list[str]]]) -> list[object]:
     return [pytest.param(words[1:], id=f"{page} {' '.join(words[1:])}"[:100]) for page, words in cases]
 
 
+SMALL = {"audit", "explain"}
 LIGHT = {"report", "ls", "cp", "--help", "--version"}
-HEAVY = [(page, words) for page, words in commands("compret") if words[1] not in {*LIGHT, "perturb"}]
+HEAVY = [
+    (page, words) for page, words in commands("compret") if words[1] not in {*LIGHT, *SMALL, "perturb", "experiment"}
+]
 ONCE = {tuple(words): (page, words) for page, words in reversed(HEAVY)}
 """By their words, with the first page that shows them; test_readme.py runs those of the README."""
 
@@ -97,12 +100,46 @@ def test_a_light_command_runs(compret: Run, arguments: list[str]) -> None:
     assert said.strip()
 
 
+@pytest.fixture
+def calibration(tmp_path: Path) -> None:
+    rows = [f"{anchor} {n},the {n},{n % 2}\n" for n in range(8) for anchor in ("a dog", "a cat")]
+    (tmp_path / "calibration.csv").write_text("".join(["anchor,candidate,label\n", *rows]))
+
+
+@pytest.mark.parametrize("arguments", named([c for c in commands("compret") if c[1][1] in SMALL]))
+def test_an_audit_or_explanation_runs(
+    compret: Run, tiny: Path, pairs: Path, calibration: None, arguments: list[str]
+) -> None:
+    """With a small model in place of the page's, which is given last and wins."""
+    code, said = compret(*arguments, "--model", tiny)
+    assert code == 0, said
+    assert "pooled cosine" in said or "next: " in said
+
+
 @pytest.mark.parametrize("arguments", named([c for c in commands("compret") if c[1][1] == "perturb"]))
 def test_perturb_parses(compret: Run, arguments: list[str]) -> None:
     """All that is wrong is that the file is not there."""
     code, said = compret(*arguments)
     assert code == 2
     assert said.strip() == f"compret: {arguments[1]}: no such file"
+
+
+@pytest.mark.parametrize("arguments", named([c for c in commands("compret") if c[1][1] == "experiment"]))
+def test_a_matrix_expands(compret: Run, tmp_path: Path, arguments: list[str]) -> None:
+    for name in re.findall(r"\w+\.csv", " ".join(arguments)):
+        (tmp_path / name).touch()
+    code, said = compret(*arguments, "--dry-run")
+    assert code == 0, said
+    assert re.search(r"^\d+ missing$", said, re.MULTILINE)
+
+
+def test_the_pages_matrix_expands(compret: Run, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(blocks(ROOT / "docs" / "experiment.md", "yaml")[0])
+    (tmp_path / "mine.jsonl").touch()
+    (tmp_path / "structneg.csv").touch()
+    code, said = compret("experiment", "m.yaml", "--dry-run")
+    assert code == 0, said
+    assert "structneg-44   fit  missing" in said
 
 
 @pytest.mark.parametrize("arguments", named([*commands("sbatch"), *commands("torchrun")]))
@@ -148,7 +185,7 @@ def test_configs_options_and_commands_in_the_text_exist(page: Path) -> None:
 
 
 @pytest.fixture
-def export(compret: Run, tiny: Path, triplets: Path, pairs: Path) -> None:
+def export(compret: Run, tiny: Path, triplets: Path, pairs: Path, calibration: None) -> None:
     """What the pages' Python reads: the export of a fit by the config that they name."""
     small = f"""--model.backbone {tiny} --model.max_length 32 --data.files [{triplets}] --data.weights null
         --data.batch_size 4 --data.workers 0 --data.validation.init_args.files [{pairs}] --trainer.max_steps 1

@@ -54,7 +54,7 @@ def stored_model(path: Path, resume: bool = False) -> dict[str, Any]:
     checkpoint = _loaded(file)
     stored = checkpoint.part(CHECKPOINT_KEY)
     model = {"class": stored.text("class"), "recipe": stored.part("recipe")}
-    if model["class"] not in _tasks(SuiteRunner):
+    if model["class"] not in tasks():
         raise UserError(f"--ckpt_path {file}: of {model['class'][:80]!r}, no model of compret; give --model its class")
     _check_recipe(model["recipe"])
     _check_whole(checkpoint, is_sharded=path.is_dir(), resume=resume)
@@ -170,10 +170,12 @@ def _names_a_class(content: Any) -> bool:
     return isinstance(content, list | tuple) and any(map(_names_a_class, content))
 
 
-def _tasks(kind: type) -> set[str]:
-    """Names of all models that are loaded, as a checkpoint tells its own."""
-    names = {f"{kind.__module__}.{kind.__qualname__}", f"compret.tasks.{kind.__qualname__}"}
-    return names.union(*map(_tasks, kind.__subclasses__()))
+def tasks(kind: type[SuiteRunner] = SuiteRunner) -> dict[str, type[SuiteRunner]]:
+    """All models that are loaded, by the names that a checkpoint has for them."""
+    found = dict.fromkeys((f"{kind.__module__}.{kind.__qualname__}", f"compret.tasks.{kind.__qualname__}"), kind)
+    for below in kind.__subclasses__():
+        found |= tasks(below)
+    return found
 
 
 def _extra_file(folder: Path) -> Path:

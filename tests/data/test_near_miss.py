@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from compret.data import NearMissPairs, Suites
-from compret.data.near_miss import joined, load_near_misses
+from compret.data.near_miss_files import joined, load_near_misses
 from compret.evaluation.cosine_scorer import CosineScorer
 from compret.evaluation.near_miss import NearMissSet
 from compret.nn.encoder import TextEncoder

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compret.evaluation.atomic import atomic_write
+from compret.atomic import atomic_write
 from compret.evaluation.near_miss import NearMissResult, NearMissSet
 from compret.evaluation.results import Results
 from compret.evaluation.retrieval import RetrievalResult, measured

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compret.data.near_miss import load_near_misses
+from compret.data.near_miss_files import load_near_misses
 from compret.data.nevir import load_nevir
 from compret.data.records import read_records
 from compret.data.triplet_tables import load_triplets
