@@ -19,7 +19,7 @@ from compret.nn.encoder import TextEncoder
 from compret.tasks.batch_scores import pair_scores
 from compret.tasks.calibrated import CalibratedRunner
 from compret.tasks.limits import check_least
-from compret.tasks.optimizer import AdamW, configure
+from compret.tasks.optimizer import AdamW
 from compret.types import TripletBatch, UserError
 
 
@@ -68,8 +68,7 @@ class CrossEncoder(CalibratedRunner):
             raise UserError("trainer.strategy: ranks read different numbers of pairs, so none may shard them; use ddp")
 
     def configure_optimizers(self) -> Any:
-        parts = [(self.cross.transformer, self.optimizer), (self.cross.head, self.head_optimizer)]
-        return configure(parts, int(self.trainer.estimated_stepping_batches))
+        return self.optimised((self.cross.transformer, self.optimizer), (self.cross.head, self.head_optimizer))
 
     def training_step(self, batch: TripletBatch, batch_idx: int) -> Tensor:
         loss = self.batch_loss(batch)

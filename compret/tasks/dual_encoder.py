@@ -16,7 +16,7 @@ from compret.nn.cosines import Cosines
 from compret.nn.encoder import TextEncoder
 from compret.tasks.base import SuiteRunner
 from compret.tasks.batch_scores import pair_scores
-from compret.tasks.optimizer import AdamW, configure
+from compret.tasks.optimizer import AdamW
 from compret.types import TripletBatch
 
 
@@ -49,7 +49,7 @@ class DualEncoder(SuiteRunner):
         self.optimizer = optimizer
 
     def configure_optimizers(self) -> Any:
-        return configure([(self.encoder, self.optimizer)], int(self.trainer.estimated_stepping_batches))
+        return self.optimised((self.encoder, self.optimizer))
 
     def training_step(self, batch: TripletBatch, batch_idx: int) -> Tensor:
         loss = self.batch_loss(batch)

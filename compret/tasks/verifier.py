@@ -24,7 +24,7 @@ from compret.tasks.batch_scores import pair_scores
 from compret.tasks.calibrated import CalibratedRunner
 from compret.tasks.frozen import StateCache
 from compret.tasks.limits import check_least
-from compret.tasks.optimizer import AdamW, configure
+from compret.tasks.optimizer import AdamW
 from compret.tasks.retention import Retention
 from compret.types import PairScores, TokenBatch, TripletBatch, UserError
 
@@ -116,8 +116,7 @@ class SimilarityMapVerifier(CalibratedRunner):
             )
 
     def configure_optimizers(self) -> Any:
-        parts = [(self.encoder, self.optimizer), (self.verifier, self.verifier_optimizer)]
-        return configure(parts, int(self.trainer.estimated_stepping_batches))
+        return self.optimised((self.encoder, self.optimizer), (self.verifier, self.verifier_optimizer))
 
     def training_step(self, batch: TripletBatch, batch_idx: int) -> Tensor:
         loss, retained = self.losses(batch)
