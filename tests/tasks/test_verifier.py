@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional as F
 from compret.data.collate import Collate
 from compret.evaluation.near_miss import NearMissSet
 from compret.evaluation.retriever import TwoStageRetriever
+from compret.evaluation.vectors import half_on_disk
 from compret.evaluation.verifier_scorer import VerifierScorer
 from compret.losses import Binary, Contrast, Loss, RankNet
 from compret.metrics.calibration import Calibration, calibrate
@@ -132,13 +134,33 @@ def test_states_are_kept_in_as_many_files_as_it_takes(
 
 
 def test_what_the_disk_has_no_room_for_is_encoded_again(
-    tiny: Path, rows: list[dict[str, Any]], caplog: pytest.LogCaptureFixture, files_of_a_kilobyte: None
+    tiny: Path,
+    rows: list[dict[str, Any]],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    files_of_a_kilobyte: None,
 ) -> None:
+    """And the disk is asked once, not for each text."""
+    asked = Mock(side_effect=half_on_disk)
+    monkeypatch.setattr("compret.tasks.frozen.half_on_disk", asked)
     task = SimilarityMapVerifier(MaxSim(), str(tiny), frozen=True)
     first, again = (task.losses(batch_of(task, rows))[0] for _ in range(2))
     assert torch.equal(first, again)
     assert caplog.text.count("0 texts are kept and the others encoded each time") == 1
     assert "set TMPDIR" in caplog.text
+    assert asked.call_count == 1
+
+
+def test_a_text_has_other_states_as_a_query_and_as_a_document(tiny: Path) -> None:
+    prompts = {"query_prompt": "who saw ", "document_prompt": "the very small "}
+    rows = [{"anchor": "the dog", "positive": "a cat"}, {"anchor": "a cat", "positive": "the dog"}]
+    frozen, trained = (SimilarityMapVerifier(MeanMap(), str(tiny), frozen=f, **prompts).eval() for f in (True, False))  # type: ignore[arg-type]
+    batch = batch_of(frozen, rows)
+    states = frozen.cache.states(frozen.encoder, batch, True)
+    expected = joined([trained._states(tokens) for tokens in batch.passes])[batch.places]
+    assert states.lengths == expected.lengths
+    torch.testing.assert_close(states.unit_TD, expected.unit_TD, rtol=0, atol=1e-3)
+    assert frozen.cache.encoded == 4
 
 
 def test_special_tokens_can_be_left_out(tiny: Path) -> None:
