@@ -171,22 +171,26 @@ def test_the_validation_loss_is_the_mean_over_rows(tiny: Path, rows: list[dict[s
 ROWS = [
     {"anchor": "the dog", "positive": "a dog", "teacher": 0.9},
     {"anchor": "the cat", "positive": "the dog", "negative": "no cat", "teacher": 0.8, "teacher_negative": 0.1},
+    {"anchor": "no bird", "positive": None, "negative": "a bird", "teacher_negative": 0.2},
 ]
 
 
 def test_a_loss_is_given_what_it_needs_of_the_rows(tiny_encoder: TextEncoder) -> None:
     """Masks of both directions, and a teacher's scores beside the pairs that they are of."""
     batch = Collate(tiny_encoder.tokenizer, columns=("teacher", "teacher_negative"))(ROWS)
-    texts = Cosines(torch.randn(5, 4, generator=torch.Generator().manual_seed(0)))
+    texts = Cosines(torch.randn(7, 4, generator=torch.Generator().manual_seed(0)))
     scores = pair_scores(batch, Contrast(symmetric=True).needs, texts)
     assert scores.duplicates_BC is not None
-    assert scores.duplicates_BC.tolist() == [[True, True, False], [False, True, False]]
+    assert scores.duplicates_BC.tolist() == [[True, True, False, False], [False, True, False, False]]
     assert scores.duplicates_BA is not None
     assert scores.duplicates_BA.tolist() == [[True, False], [True, True]]
     assert scores.teacher_positives_B is not None
     assert scores.teacher_positives_B.tolist() == pytest.approx([0.9, 0.8])
     assert scores.teacher_negatives_C is not None
-    assert scores.teacher_negatives_C.tolist() == pytest.approx([0.1])
+    assert scores.teacher_negatives_C.tolist() == pytest.approx([0.1, 0.2])
+    assert scores.anchors_T.tolist() == [1]
+    own_C = (texts.unit_TD[[1, 2]] * texts.unit_TD[[5, 6]]).sum(1)
+    torch.testing.assert_close(scores.negatives_C, own_C)
 
 
 def test_bad_options_are_named(tiny: Path) -> None:
