@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from compret import __version__
 from compret.signals import end_with_launcher, ending, wait_for_launcher
@@ -21,7 +22,9 @@ COMMANDS = {
     "merge": "write a model between two of one architecture",
     "mteb": "write a results.json as MTEB's files",
     "perturb": "make near-misses and paraphrases of the texts in a file",
-    "report": "print a table of results.json files",
+    "audit": "is my semantic cache safe? what a model lets through and loses, by category, at a threshold",
+    "explain": "why two texts match: their scores, the words that differ, the similarity map",
+    "report": "tables, tests, figures and a page from results.json files",
     "ls": "list the shipped configs",
     "cp": "copy a shipped config, to change it",
     "init": "write a config with your files filled in",
@@ -52,7 +55,7 @@ def _command(arguments: list[str]) -> int:
     command = _parser().parse_args(arguments[:1]).command
     try:
         if command == "report":
-            from compret.report.table import main as report
+            from compret.report.command import main as report
 
             ending.how = "unwind"
             return report(arguments[1:])
@@ -75,6 +78,9 @@ def _command(arguments: list[str]) -> int:
 
             ending.how = "unwind"
             return perturb(arguments[1:])
+        if command in ("audit", "explain"):
+            ending.how = "unwind"
+            return int(import_module(f"compret.{command}_command").main(arguments[1:]))
         if command in ("ls", "cp"):
             from compret import recipes
 

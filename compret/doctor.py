@@ -81,7 +81,8 @@ def _hub(advice: list[str]) -> str:
 
 
 def _embedded(advice: list[str]) -> str:
-    from compret.data.pydoc import cache_folder, is_made
+    from compret.data.pydoc import is_made
+    from compret.files import cache_folder
 
     if is_made():
         return f"made, in {cache_folder()}"

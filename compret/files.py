@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from compret.types import UserError
 
@@ -68,6 +70,13 @@ def read_json_lines(path: Path) -> Iterator[Settings]:
             with reading(f"{path}: line {number}: not valid JSON"):
                 content = json.loads(line, parse_constant=_refuse_constant)
             yield Settings(f"{path}: line {number}", content)
+
+
+def cache_folder() -> Path:
+    """What is made once on a machine: COMPRET_CACHE, else XDG_CACHE_HOME/compret, else ~/.cache/compret."""
+    if os.environ.get("COMPRET_CACHE"):
+        return Path(os.environ["COMPRET_CACHE"]).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "compret"
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -180,6 +189,35 @@ class Settings:
         """The settings within."""
         value = self.content.get(key)
         return default if value is None and default is not ... else Settings(f"{self.origin}: '{key}'", value)
+
+
+def check_fields(stored: Settings, kind: type) -> None:
+    """Refuse a value that is not of the type which the field of its name has in a dataclass; any may be missing.
+
+    Raises:
+        UserError: the first one.
+    """
+    for name, hint in get_type_hints(kind).items():
+        kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        _check_value(stored, name, [each for each in kinds if each is not NoneType])
+
+
+def _check_value(stored: Settings, name: str, kinds: list[Any]) -> None:
+    first, plain = kinds[0], {str: stored.text, bool: stored.flag, float: stored.number}
+    if get_origin(first) is Literal:
+        if stored.text(name, None) not in (None, *get_args(first)):
+            raise UserError(f"{stored.origin}: '{name}' must be one of {', '.join(get_args(first))}")
+    elif is_dataclass(first):
+        if inner := stored.part(name, None):
+            check_fields(inner, first)  # type: ignore[arg-type]
+    elif first is int:
+        stored.whole(name, 1, None)
+    elif len(kinds) == 1 and first in plain:
+        plain[first](name, None)
+    else:
+        texts = stored.get(name, tuple(get_origin(each) or each for each in kinds), "a list of texts", None)
+        if not all(isinstance(text, str) for text in texts or ()):
+            raise UserError(f"{stored.origin}: '{name}' must hold texts alone")
 
 
 def _shown(value: object) -> str:

@@ -11,6 +11,7 @@ ROOMS = ("logs", "checkpoints")
 VERSION = "COMPRET_VERSION"
 """Variable that gives a run's version, also where its folders are there already, as those of a fit that goes on."""
 _LONGEST = 200
+_FILES = (".ckpt", ".safetensors", ".bin", ".pt")
 
 
 def check_name(name: str) -> None:
@@ -24,6 +25,25 @@ def check_name(name: str) -> None:
         raise UserError(f"--name {name!r}: a folder below logs and checkpoints, such as mine or mine/first")
     if longest := next((part for part in parts if len(part.encode()) > _LONGEST), None):
         raise UserError(f"--name {longest[:20]}...: {len(longest.encode())} bytes long; at most {_LONGEST}")
+
+
+def check_model(option: str, name: str) -> Path | None:
+    """The folder that a user's model is; None for what may be a hub id, which only the hub can tell.
+
+    Raises:
+        UserError: it is a file, or a folder that is not there.
+    """
+    path = Path(name).expanduser()
+    if "\0" not in name and path.is_dir():
+        return path
+    if "\0" not in name and path.is_file():
+        beside = path.parent / "export"
+        meant = beside if beside.is_dir() else "checkpoints/NAME/VERSION/export"
+        raise UserError(f"{option} {name}: a file; give a model's folder, such as {meant}")
+    is_hub_id = name.strip() and not path.is_absolute() and name[0] not in ".~" and name.count("/") <= 1
+    if not is_hub_id or path.suffix in _FILES:
+        raise UserError(f"{option} {name}: no such folder; give a model's folder or a hub id (owner/name)")
+    return None
 
 
 def next_version(root: Path, name: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from compret.atomic import atomic_write
 from compret.plain_parser import PlainParser
 from compret.results_file import ResultsFile, read_results_file, stem
 from compret.run_names import find_results
@@ -45,7 +46,8 @@ def mteb(arguments: Sequence[str]) -> int:
             continue
         content = task_result(results, name, options.language)
         path = options.out / f"{stem(content['task_name'])}.json"
-        _write(path, content)
+        with atomic_write(path) as file:
+            json.dump(content, file, indent=2)
         sys.stdout.write(f"wrote: {path}\n")
     for kind in results.kinds.keys() - {"retrieval"}:
         sys.stdout.write(f"left out: {kind} ({', '.join(results.kinds[kind])}), which is no task of MTEB's\n")
@@ -71,13 +73,3 @@ def task_result(results: ResultsFile, name: str, language: str) -> dict[str, Any
 def _key(metric: str) -> str:
     """ndcg@10 as ndcg_at_10; accuracy, a hit among the first k, is MTEB's hit rate."""
     return metric.replace("accuracy@", "hit_rate@").replace("@", "_at_")
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    part = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}); give another --out") from error

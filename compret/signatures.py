@@ -24,6 +24,8 @@ class Option:
     """One argument of a class."""
 
     name: str
+    module: str
+    """Where its type is named."""
     type: str
     """As the source has it."""
     default: str
@@ -58,7 +60,7 @@ class Signature:
         named = [name for name in option.type.split(" | ") if name != "None"]
         if len(named) != 1 or not named[0].isidentifier():
             return None
-        found = _resolved(self.path.rpartition(".")[0], named[0])
+        found = _resolved(option.module, named[0])
         return found if found is not None and found.options else None
 
 
@@ -118,18 +120,31 @@ def _read(module: str, node: ast.ClassDef) -> Signature | None:
     """Arguments of `__init__`, else a dataclass' fields, else those of the base class."""
     documented = inspect.cleandoc(ast.get_docstring(node) or "")
     init = next((f for f in node.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
-    if init is not None and init.args.kwarg is not None:
-        return None
     if init is not None:
         helps = _arguments(documented) | _arguments(ast.get_docstring(init) or "")
-        options = tuple(_parameters(module, init.args, helps))
+        own, further = tuple(_parameters(module, init.args, helps)), _passed_on(module, init)
+        if further is None:
+            return None
+        names = {option.name for option in own}
+        options = (*own, *(option for option in further if option.name not in names))
     elif any("dataclass" in ast.unparse(decorator) for decorator in node.decorator_list):
-        options = tuple(_fields(node.body))
+        options = tuple(_fields(module, node.body))
     else:
         bases = [found for base in node.bases if (found := _resolved(module, ast.unparse(base)))]
         options = bases[0].options if bases else ()
     purpose = " ".join(documented.split("\n\n")[0].split())
     return Signature(f"{module}.{node.name}", purpose, options)
+
+
+def _passed_on(module: str, init: ast.FunctionDef) -> tuple[Option, ...] | None:
+    """Those that `**options` takes: of the class that it is handed to; None where that is not plain to see."""
+    if init.args.kwarg is None:
+        return ()
+    for call in (node for node in ast.walk(init) if isinstance(node, ast.Call)):
+        if any(word.arg is None and ast.unparse(word.value) == init.args.kwarg.arg for word in call.keywords):
+            found = _resolved(module, ast.unparse(call.func))
+            return found.options if found else None
+    return None
 
 
 def _parameters(module: str, arguments: ast.arguments, helps: dict[str, str]) -> Iterator[Option]:
@@ -138,7 +153,7 @@ def _parameters(module: str, arguments: ast.arguments, helps: dict[str, str]) ->
     pairs = [*zip(plain, [*defaults, *arguments.defaults][-len(plain) :], strict=False)] if plain else []
     for argument, default in [*pairs, *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)]:
         shown = _text(_constant(module, default))
-        yield Option(argument.arg, _text(argument.annotation), shown, helps.get(argument.arg, ""))
+        yield Option(argument.arg, module, _text(argument.annotation), shown, helps.get(argument.arg, ""))
 
 
 def _constant(module: str, default: ast.expr | None) -> ast.expr | None:
@@ -155,14 +170,15 @@ def _constant(module: str, default: ast.expr | None) -> ast.expr | None:
     return default
 
 
-def _fields(body: Sequence[ast.stmt]) -> Iterator[Option]:
+def _fields(module: str, body: Sequence[ast.stmt]) -> Iterator[Option]:
     """Annotated fields; the string below one says what it is."""
     for place, node in enumerate(body):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             below = body[place + 1] if place + 1 < len(body) else None
             is_help = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
             told = inspect.cleandoc(str(below.value.value)) if is_help else ""  # type: ignore[union-attr]
-            yield Option(node.target.id, _text(node.annotation), _text(node.value), " ".join(told.split()))
+            default = _text(_constant(module, node.value))
+            yield Option(node.target.id, module, _text(node.annotation), default, " ".join(told.split()))
 
 
 def _text(node: ast.expr | None) -> str:

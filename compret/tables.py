@@ -7,26 +7,26 @@ import sys
 from collections.abc import Sequence
 
 
-def show(headings: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[str] = ()) -> None:
-    """Write a table to stdout; the first column is text, the others are numbers.
+def show(headings: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[str] = (), texts: int = 1) -> None:
+    """Write a table to stdout.
 
     Args:
         spare: headings of columns that a terminal too narrow for all goes without, the first of them first.
+        texts: how many of the first columns are text; the others are numbers.
     """
     if sys.stdout.isatty():
-        _draw(*fitting(headings, rows, spare, shutil.get_terminal_size().columns))
+        _draw(*fitting(headings, rows, spare, shutil.get_terminal_size().columns), texts)
     else:
-        sys.stdout.write(plain(headings, rows))
+        sys.stdout.write(plain(headings, rows, texts))
         sys.stdout.flush()
 
 
-def plain(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def plain(headings: Sequence[str], rows: Sequence[Sequence[str]], texts: int = 1) -> str:
     """Columns between two blanks, with no lines and no codes, so that it can be read by grep and awk."""
     table = [list(headings), *map(list, rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(headings))]
     lines = (
-        [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        for row in table
+        [row[i].ljust(width) if i < texts else row[i].rjust(width) for i, width in enumerate(widths)] for row in table
     )
     return "".join("  ".join(line).rstrip() + "\n" for line in lines)
 
@@ -43,14 +43,14 @@ def fitting(
     return table[0], table[1:]
 
 
-def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _draw(headings: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     for place, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if place else "left", no_wrap=True)
+        table.add_column(heading, justify="left" if place < texts else "right", no_wrap=True)
     for row in rows:
         table.add_row(*row, style=None if row[0].startswith(" ") else "bold")
     Console(file=sys.stdout, highlight=False, markup=False).print(table)

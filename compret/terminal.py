@@ -8,8 +8,6 @@ import warnings
 
 from tqdm import tqdm
 
-from compret.distributed import launch
-
 _NOT_THE_USERS = (
     ".*does not have many workers.*",
     ".*Checkpoint directory .* exists and is not empty.*",
@@ -36,11 +34,21 @@ class BesideBars(logging.Handler):
             self.handleError(record)
 
 
-def quiet() -> None:
-    """compret's own log lines to the terminal; tips and warnings that its users cannot act on, away."""
+def tell() -> logging.Handler:
+    """compret's own log lines to the terminal; imports no torch."""
     handler = BesideBars()
     logging.basicConfig(format="%(message)s", level=logging.WARNING, handlers=[handler])
-    logging.getLogger("compret").setLevel(logging.INFO if launch().rank == 0 else logging.WARNING)
+    logging.getLogger("compret").setLevel(logging.INFO)
+    return handler
+
+
+def quiet() -> None:
+    """The same; and tips and warnings that its users cannot act on, and what other ranks than the first say, away."""
+    from compret.distributed import launch
+
+    handler = tell()
+    if launch().rank > 0:
+        logging.getLogger("compret").setLevel(logging.WARNING)
     logging.getLogger("datasets").setLevel(logging.CRITICAL)
     for name in _FRAMEWORKS:
         logger = logging.getLogger(name)

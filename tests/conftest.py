@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import torch
 
+from tests.processes import kill_all
+
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 _TABLES = tempfile.TemporaryDirectory(prefix="compret-tests-")
 os.environ.setdefault("HF_DATASETS_CACHE", _TABLES.name)  # the tests' files are of no use to anyone after them
@@ -213,8 +215,12 @@ def compret(
 
 @pytest.fixture
 def embedded(tmp_path: Path, triplets: Path, beir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small stand-in for the embedded data, so that `pydoc` and `pydoc:...` need not be made."""
+    """A small stand-in for the embedded data: PyDoc need not be made, and MinimalPairs has every fortieth item."""
+    from compret.data import minimal_pairs
     from compret.data import pydoc as module
+
+    read = minimal_pairs.read_items
+    monkeypatch.setattr(minimal_pairs, "read_items", lambda split: read(split)[::40])
 
     (tmp_path / "embedded").mkdir()
     for name, content in (("stdlib", "zoo"), ("dev", "park")):
@@ -236,3 +242,9 @@ def files_of_a_kilobyte() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    yield
+    kill_all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -14,13 +15,23 @@ from typing import Any
 COMPRET = (sys.executable, "-m", "compret")
 ON_CPU = ("--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false")
 TWO_RANKS = ("--trainer.devices", "2", "--trainer.strategy", "ddp")
+_STARTED: list[subprocess.Popen[str]] = []
 
 
 def start(command: Sequence[object], **settings: Any) -> subprocess.Popen[str]:
     """A process in a session of its own, whose errors are read by `finish`; `env` is added to this process's."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", **settings.pop("env", {})}
     pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen([*map(str, command)], env=environment, start_new_session=True, **{**pipes, **settings})
+    run = subprocess.Popen([*map(str, command)], env=environment, start_new_session=True, **{**pipes, **settings})
+    _STARTED.append(run)
+    return run
+
+
+def kill_all() -> None:
+    """End what was started, and what that started; a test that fails in between would leave them to slow the others."""
+    while _STARTED:
+        with suppress(ProcessLookupError):
+            os.killpg(_STARTED.pop().pid, signal.SIGKILL)
 
 
 def finish(run: subprocess.Popen[str], timeout: float = 180) -> str:
@@ -45,7 +56,7 @@ def outcome(command: Sequence[object], timeout: float = 180, **settings: Any) ->
     return run.returncode, said
 
 
-def wait_until(condition: Callable[[], object], run: subprocess.Popen[str] | None = None, seconds: float = 60) -> bool:
+def wait_until(condition: Callable[[], object], run: subprocess.Popen[str] | None = None, seconds: float = 180) -> bool:
     """Whether something came true, before that time was over and before the process ended."""
     until = time.monotonic() + seconds
     while not condition():

@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from jsonargparse import Namespace
 from safetensors.torch import load_file
 
 from compret.__main__ import main
 from compret.config_files import shipped_configs
+from compret.options import check_numbers
+from compret.types import UserError
 
 Run = Callable[..., tuple[int, str]]
 QUIET = (
@@ -180,6 +183,13 @@ def test_words_of_lightning_without_a_file_are_refused(compret: Run, word: str, 
     code, said = compret("test", "--ckpt_path", word)
     assert code == 2
     assert f"compret: --ckpt_path {word}: {reason}" in said
+
+
+def test_the_smallest_and_largest_numbers_are_taken() -> None:
+    check_numbers(Namespace({"checkpoint_every": 1, "seed_everything": 0, "trainer": {"gradient_clip_val": 0}}))
+    check_numbers(Namespace({"seed_everything": 2**32 - 1, "trainer": {"log_every_n_steps": 0, "max_steps": -1}}))
+    with pytest.raises(UserError, match="--seed_everything 4294967296: at most 4294967295"):
+        check_numbers(Namespace({"seed_everything": 2**32}))
 
 
 def test_help_says_what_a_checkpoint_path_may_be(compret: Run) -> None:

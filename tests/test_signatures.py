@@ -16,7 +16,7 @@ from compret.signatures import ROOMS, shipped, signature
 
 CLASSES = [f"{room}.{name}" for room in ROOMS for name in shipped(room) if name not in ("Verifier", "PairLoss")]
 """But the abstract ones."""
-NESTED = ["compret.tasks.optimizer.AdamW", "compret.nn.encoder.LoRA", "compret.losses.Contrast"]
+NESTED = ["compret.tasks.optimizer.AdamW", "compret.nn.encoder_options.LoRA", "compret.losses.Contrast"]
 
 
 def by_import(path: str) -> set[str]:

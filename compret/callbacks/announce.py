@@ -13,9 +13,14 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from compret.callbacks.monitors import Throughput
+from compret.evaluation.guard_files import is_known
+from compret.tasks import DualEncoder, SimilarityMapVerifier
+
 log = logging.getLogger(__name__)
 _ELSEWHERE = "pydoc.yaml"
 """The config that tests a checkpoint whose own config names no suites: both questions, on the embedded data."""
+_A_PAIR = ("The dog bit the man.", "The man bit the dog.")
 _OF_A_START = ("ckpt_path", "trainer.max_steps", "trainer.max_epochs", "trainer.max_time")
 
 
@@ -81,11 +86,11 @@ class Announce(Callback):
         steps, seconds = trainer.global_step - self.first, time.monotonic() - self.begun
         values = {name: float(value) for name, value in sorted(trainer.callback_metrics.items()) if "/" not in name}
         shown = [f"{name} {values[name]:.4g}" for name in ("train_loss", "val_loss", "val_score") if name in values]
-        log.info("fit: %s", ", ".join([f"{steps} steps in {seconds:.0f} s", *shown]))
-        for line in self._after_fit(trainer):
+        log.info("fit: %s", ", ".join([f"{steps} steps in {seconds:.0f} s", *_speed(trainer), *shown]))
+        for line in self._after_fit(trainer, pl_module):
             log.info(line)
 
-    def _after_fit(self, trainer: Trainer) -> list[str]:
+    def _after_fit(self, trainer: Trainer, module: LightningModule) -> list[str]:
         folder = self.folder
         if folder is None:
             return []
@@ -94,7 +99,8 @@ class Announce(Callback):
         if not last.exists():
             return [f"wrote: {path}" for path in written]
         test = self._test(last, bool(getattr(trainer.datamodule, "test", None)))  # type: ignore[attr-defined]
-        return [*(f"wrote: {path}" for path in written), f"test it: {test}", f"go on: {self._resume(trainer, last)}"]
+        next_ones = [f"test it: {test}", *_explain(folder, module), f"go on: {self._resume(trainer, last)}"]
+        return [*(f"wrote: {path}" for path in written), *next_ones]
 
     def _test(self, checkpoint: Path, has_suites: bool) -> str:
         """The command that tests a checkpoint: on its config's suites, else on the embedded data."""
@@ -127,6 +133,22 @@ class Announce(Callback):
             seconds = max(time.monotonic() - self.begun, 1e-9)
             told = "wrote: %s, %d vectors in the order of the lines of %s (%.0f s)"
             log.info(told, outputs, len(batch.content.texts), batch.content.path, seconds)
+
+
+def _speed(trainer: Trainer) -> list[str]:
+    """Texts a second, if they were counted; each rank has as many."""
+    measured = (c.texts_per_second for c in trainer.callbacks if isinstance(c, Throughput))  # type: ignore[attr-defined]
+    a_rank = " a rank" if trainer.world_size > 1 else ""
+    return [f"{texts:,.0f} texts a second{a_rank}" for texts in measured if texts]
+
+
+def _explain(folder: Path, module: LightningModule) -> list[str]:
+    """The command that shows what an export sees in two texts, where it can be loaded by its files alone."""
+    if not (folder / "export").exists() or not isinstance(module, DualEncoder | SimilarityMapVerifier):
+        return []
+    if isinstance(module, SimilarityMapVerifier) and not is_known(module.verifier):
+        return []
+    return [f"explain a pair: {shlex.join(['compret', 'explain', *_A_PAIR, '--model', str(folder / 'export')])}"]
 
 
 def about(trainer: Trainer, module: LightningModule) -> str:

@@ -39,6 +39,9 @@ class Export(Callback):
         if isinstance(trainer.strategy, READ_SHARDS):
             log.warning("no export: this rank has a shard of the model; compret test takes the checkpoint")
             return
+        if not getattr(pl_module, "exports", True):
+            log.info("no export: compret test takes the checkpoint of a %s", type(pl_module).__name__)
+            return
         unfinished = self.folder.with_name(self.folder.name + ".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         try:

@@ -14,8 +14,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from compret.atomic import atomic_write
 from compret.distributed import gather_objects, rank
-from compret.evaluation.atomic import atomic_write
 from compret.types import Row, TripletBatch, UserError
 
 

@@ -31,8 +31,13 @@ class Throughput(Callback):
     - `peak_memory_gib`: the most that tensors took on the GPU, or this process in RAM, since it began.
     - `grad_norm_encoder`, `grad_norm_verifier`: norm of the last step's gradient before it is clipped.
 
-    The device is waited for once each time, never in the steps between.
+    The device is waited for once each time, never in the steps between. `texts_per_second` holds this rank's mean over
+    the whole fit when training has ended; without a logger it is all that is measured.
     """
+
+    texts_per_second: float | None = None
+    since: float
+    started: float
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.device = trainer.strategy.root_device
@@ -43,13 +48,18 @@ class Throughput(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._begin()
+        self.started, self.all_texts = self.since, 0
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.texts_per_second = self.all_texts / max(self._now() - self.started, 1e-9)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.paused = self._now()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
-            self.since += self._now() - self.paused
+            paused = self._now() - self.paused
+            self.since, self.started = self.since + paused, self.started + paused
 
     def on_before_optimizer_step(self, trainer: Trainer, pl_module: LightningModule, optimizer: Any) -> None:
         if _is_due(trainer, trainer.global_step + 1):
@@ -62,6 +72,7 @@ class Throughput(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: TripletBatch, batch_idx: int
     ) -> None:
         self.texts += len(batch.lengths)
+        self.all_texts += len(batch.lengths)
         self.tokens += sum(batch.lengths)
         self.flops += self.size.training_flops(batch.lengths) if self.size.trained else 0
         step = trainer.global_step
@@ -98,7 +109,7 @@ class Throughput(Callback):
 
 def _is_due(trainer: Trainer, step: int) -> bool:
     every: int = trainer.log_every_n_steps  # type: ignore[attr-defined]
-    return every > 0 and step % every == 0
+    return bool(trainer.loggers) and every > 0 and step % every == 0
 
 
 def _peak_flops(device: torch.device, precision: str) -> int | None:

@@ -10,7 +10,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from compret.evaluation.atomic import atomic_path
+from compret.atomic import atomic_path
 from compret.tasks.checkpoint import read_checkpoint
 from compret.types import UserError
 

@@ -57,8 +57,8 @@ def _same_kind(callback: Callback, given: Callback) -> bool:
 
 def _of_a_fit(wanted: Wanted) -> Iterable[Callback]:
     if wanted.has_logger:
-        yield from (LearningRateMonitor("step"), Throughput())
-    yield from (Resume(), FiniteLoss())
+        yield LearningRateMonitor("step")
+    yield from (Throughput(), Resume(), FiniteLoss())
     folder = wanted.folder
     if folder is None:
         return

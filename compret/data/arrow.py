@@ -13,15 +13,19 @@ from compret.types import UserError
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from pyarrow import Schema
 
 _ROWS = 1000
-Texts = tuple[str | None, ...]
+Cells = tuple[str | float | None, ...]
+"""A row: its texts, then its numbers."""
 
 
-def held(key: str, columns: Sequence[str], rows: Iterator[Texts]) -> Dataset:
-    """A table of texts from its cache, which `rows` fill if it is not there; columns without any text are left out.
+def held(key: str, columns: Sequence[str], rows: Iterator[Cells], numbers: Sequence[str] = ()) -> Dataset:
+    """A table from its cache, which `rows` fill if it is not there; columns without any value are left out.
 
     Args:
+        columns: of texts.
+        numbers: columns of numbers, which stand behind those.
         key: hash of the rows' source and of the code that makes them.
 
     Raises:
@@ -32,16 +36,23 @@ def held(key: str, columns: Sequence[str], rows: Iterator[Texts]) -> Dataset:
 
     path = Path(HF_DATASETS_CACHE) / "compret" / f"{key}.arrow"
     if not path.is_file():
-        _write(path, columns, rows)
+        _write(path, _schema(columns, numbers), rows)
     table = Dataset.from_file(str(path))
-    return table.select_columns([c for c in columns if table.data.column(c).null_count < len(table)])
+    names = [*columns, *numbers]
+    return table.select_columns([name for name in names if table.data.column(name).null_count < len(table)])
 
 
-def _write(path: Path, columns: Sequence[str], rows: Iterator[Texts]) -> None:
+def _schema(columns: Sequence[str], numbers: Sequence[str]) -> Schema:
+    import pyarrow as pa
+
+    return pa.schema([*((name, pa.string()) for name in columns), *((name, pa.float64()) for name in numbers)])
+
+
+def _write(path: Path, schema: Schema, rows: Iterator[Cells]) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _stream(unfinished, columns, rows)
+        _stream(unfinished, schema, rows)
         unfinished.replace(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be written ({error.strerror or error}); set HF_DATASETS_CACHE") from error
@@ -50,12 +61,10 @@ def _write(path: Path, columns: Sequence[str], rows: Iterator[Texts]) -> None:
             unfinished.unlink(missing_ok=True)
 
 
-def _stream(path: Path, columns: Sequence[str], rows: Iterator[Texts]) -> None:
+def _stream(path: Path, schema: Schema, rows: Iterator[Cells]) -> None:
     import pyarrow as pa
 
-    schema = pa.schema([(column, pa.string()) for column in columns])
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, schema) as stream:
         while block := list(islice(rows, _ROWS)):
-            stream.write_batch(
-                pa.record_batch([pa.array(texts, pa.string()) for texts in zip(*block, strict=True)], schema=schema)
-            )
+            columns = zip(zip(*block, strict=True), schema.types, strict=True)
+            stream.write_batch(pa.record_batch([pa.array(cells, kind) for cells, kind in columns], schema=schema))

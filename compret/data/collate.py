@@ -43,9 +43,9 @@ class Collate:
         the query prompt on all its texts, as pairs get in testing; in other rows the anchor is a query, and positive
         and negative are documents.
         """
-        rows = sorted(rows, key=lambda row: row["positive"] is None)
+        rows = sorted(rows, key=lambda row: row.get("positive") is None)
         anchors = [str(row["anchor"]) for row in rows]
-        positives = [str(row["positive"]) for row in rows if row["positive"] is not None]
+        positives = [str(row["positive"]) for row in rows if row.get("positive") is not None]
         with_negative = [i for i, row in enumerate(rows) if row.get("negative")]
         negatives = [str(rows[i]["negative"]) for i in with_negative]
         given: list[Kind] = ["query" if is_pair(row) else "document" for row in rows]
@@ -95,7 +95,7 @@ class Collate:
 
 def is_pair(row: Mapping[str, Any]) -> bool:
     """Whether a row is a near-miss pair, no question with its passages: it has a category, or is an identity row."""
-    return bool(row.get("category")) or row["anchor"] == row["positive"]
+    return bool(row.get("category")) or row["anchor"] == row.get("positive")
 
 
 def cut_points(rising_lengths_B: NDArray[np.int64], passes: int, block: int = 1) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -99,6 +100,26 @@ def label_field(place: str, row: Mapping[str, Any]) -> int:
         case "0" | "0.0" | "false":
             return 0
     raise UserError(f"{place}: label '{row['label']}' must be 1 (the same meaning) or 0 (a near-miss)")
+
+
+def number_field(place: str, row: Mapping[str, Any], name: str) -> float | None:
+    """A finite number, or one written as text; None where it is blank or a table's NaN.
+
+    Raises:
+        UserError: there is no such column, or it holds no number.
+    """
+    if name not in row:
+        raise UserError(f"{place}: no column '{name}', which model.loss needs (it has {', '.join(map(str, row))})")
+    value = row[name]
+    if value is None or value != value or str(value).strip() == "":
+        return None
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise UserError(f"{place}: column '{name}' holds {value!r:.60}, not a finite number")
+    return number
 
 
 def _column(row: Mapping[str, Any], names: tuple[str, ...]) -> str | None:

@@ -13,7 +13,7 @@ from compret.data.near_miss import NearMissPairs
 from compret.evaluation.near_miss import NearMissSet
 
 if TYPE_CHECKING:
-    from compret.data.triplets import TripletSource
+    from compret.data.triplet_source import TripletSource
 
 _MOST = 1000
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compret.data.arrow import Texts, held
+from compret.data.arrow import Cells, held
 from compret.data.fields import text_field
 from compret.data.records import fingerprint
 from compret.data.sources import RowSource, open_rows
@@ -65,14 +65,14 @@ def _code() -> str:
     return fingerprint([code(), Path(__file__).read_text(encoding="utf-8")])
 
 
-def _perturbed(opened: RowSource) -> Iterator[Texts]:
+def _perturbed(opened: RowSource) -> Iterator[Cells]:
     texts = (text_field(place, row, *_TEXTS) for place, row in opened.records())
     for text, edits in Perturber(list(all_rules().values()), _SEED).edits(texts):
         for row in triplets(text, edits, _SEED):
             yield tuple(str(row[column]) for column in _COLUMNS)
 
 
-def _reworded(table: Dataset) -> Iterator[Texts]:
+def _reworded(table: Dataset) -> Iterator[Cells]:
     rows = [row for row in table if row["negative"]]
     same = _rewordings(row["anchor"] for row in rows)
     other = _rewordings(row["negative"] for row in rows)

@@ -11,7 +11,6 @@ import hashlib
 import importlib.metadata
 import json
 import logging
-import os
 import platform
 import shutil
 import site
@@ -26,6 +25,7 @@ from typing import Any
 
 from compret.data.docstrings import Docstring, Workers, read
 from compret.data.nearby import NearTexts, SharedRuns, normalised
+from compret.files import cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -67,13 +67,6 @@ def pydoc(cache: Path | None = None) -> PyDoc:
     """
     roots = installed()
     return _made_once(cache or cache_folder(), roots.stdlib, roots.packages, tuple(roots.versions.items()))
-
-
-def cache_folder() -> Path:
-    """COMPRET_CACHE, else XDG_CACHE_HOME/compret, else ~/.cache/compret."""
-    if os.environ.get("COMPRET_CACHE"):
-        return Path(os.environ["COMPRET_CACHE"]).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "compret"
 
 
 def installed() -> Roots:

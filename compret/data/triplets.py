@@ -1,48 +1,45 @@
-"""Triplets: training rows of several sources, mixed by weight and split by anchor, with suites as validation."""
+"""Triplets: training rows, triplets and labelled pairs, mixed by weight and split by anchor; suites as validation."""
 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import xxhash
 from lightning.pytorch import LightningDataModule
-from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from compret.data.collate import Collate, text_key
+from compret.data.collate import Collate
 from compret.data.held_out import HeldOut
-from compret.data.leakage import Leakage, leaked, near_miss_keys
+from compret.data.labels import Stratum
+from compret.data.leakage import Leakage, near_miss_keys
+from compret.data.row_loader import ResumableLoader, TripletRows, place_of
 from compret.data.sampling import MixedBatchSampler, Place
-from compret.data.triplet_tables import load_triplets
+from compret.data.triplet_source import TripletSource
 from compret.distributed import rank, world_size
 from compret.evaluation.names import check_names
 from compret.evaluation.suite import Suite, check_apart, suite_loader
-from compret.types import Row, TripletBatch, UserError
-
-if TYPE_CHECKING:
-    from datasets import Dataset as ArrowTable
+from compret.losses import Loss
+from compret.types import Row, UserError
 
 log = logging.getLogger(__name__)
 
-_SPLIT_STEPS = 1 << 20
-
 
 class Triplets(LightningDataModule):
-    """Training rows: anchor, positive and, where a source has it, negative.
+    """Training rows: anchor, positive and, where a source has it, negative; or labelled pairs.
 
-    A row that is a near-miss pair (it has a category, or is an identity row of sentence1, sentence2) gets the query
-    prompt on all its texts, as pairs get in testing. A row without a category is a question and its passages: positive
-    and negative get the document prompt. Rows whose negative is their own anchor or positive are left out, and counted
-    in the log and in the export's model card.
+    A labelled pair (anchor, candidate, label) has a positive or a negative alone; both labels of a source are drawn
+    evenly, whatever their numbers.
+
+    A row that is a near-miss pair (it has a category or a label, or is an identity row of sentence1, sentence2) gets
+    the query prompt on all its texts, as pairs get in testing. A row without a category is a question and its passages:
+    positive and negative get the document prompt. Rows whose negative is their own anchor or positive are left out, and
+    counted in the log and in the export's model card.
 
     Args:
-        files: sources of triplets: CSV, TSV, JSON lines or Parquet files, `pydoc:retrieval`, saved
+        files: sources of triplets or labelled pairs: CSV, TSV, JSON lines or Parquet files, `pydoc:retrieval`, saved
             datasets or hub ids (`owner/name:split`, `owner/name@revision:split`).
         weights: share of each source among the rows drawn, so that the share of structural rows is one number; by the
             number of their rows if not given.
@@ -56,6 +53,7 @@ class Triplets(LightningDataModule):
         workers: threads that tokenise ahead of the step; 0 tokenises within it.
         seed: of the split, the shuffle and the random negatives.
         validation_rows: at most so many held-out rows are used.
+        overlap_matching: draw labelled pairs of both labels at equal word overlap, so that it does not tell them apart.
         leakage: what becomes of rows with a text of a near-miss set that the run validates or tests on: drop (and
             count), refuse, ignore.
     """
@@ -74,6 +72,7 @@ class Triplets(LightningDataModule):
         workers: int = 1,
         seed: int = 42,
         validation_rows: int = 1000,
+        overlap_matching: bool = False,
         leakage: Leakage = "drop",
     ) -> None:
         super().__init__()
@@ -88,6 +87,7 @@ class Triplets(LightningDataModule):
         self.workers = workers
         self.seed = seed
         self.validation_rows = validation_rows
+        self.overlap_matching = overlap_matching
         self.leakage = leakage
         self._place = Place()
         self._sampler: MixedBatchSampler | None = None
@@ -112,7 +112,8 @@ class Triplets(LightningDataModule):
         if hasattr(self, "sources") or stage == "test":
             return
         check_apart(self.validation, self.test)
-        self.sources = [TripletSource(file, self.seed + i, self.random_negatives) for i, file in enumerate(self.files)]
+        drawn, numbers = self.random_negatives, self._loss_columns()
+        self.sources = [TripletSource(file, self.seed + i, drawn, numbers) for i, file in enumerate(self.files)]
         self._keep_apart()
         splits = [source.split(self.holdout, self.seed) for source in self.sources]
         self._train = [train for train, _ in splits]
@@ -149,34 +150,52 @@ class Triplets(LightningDataModule):
         return [{"source": self.files[s], "row": n, **self.sources[s].rows([n])[0]} for s, n in rows]
 
     def train_dataloader(self) -> ResumableLoader:
-        keys = [source.keys[rows] for source, rows in zip(self.sources, self._train, strict=True)]
-        weights = self.weights or [float(len(k)) for k in keys]
-        for name, rows, weight in zip(self.files, keys, weights, strict=True):
+        weights = self.weights or [float(len(rows)) for rows in self._train]
+        for name, rows, weight in zip(self.files, self._train, weights, strict=True):
             if weight > 0 and len(rows) == 0:
                 raise UserError(f"{name}: no rows are left to train on; lower data.holdout")
+        strata = self._strata()
+        keys = [self.sources[stratum.source].keys[stratum.rows] for stratum in strata]
+        shares = [weights[stratum.source] * stratum.share for stratum in strata]
         sampler = MixedBatchSampler(
-            keys, weights, self.batch_size, self.seed, rank(), world_size(), self.allow_duplicates
+            keys, shares, self.batch_size, self.seed, rank(), world_size(), self.allow_duplicates
         )
         sampler.place = self._place
         if self._place.rows != self._place.batches * sampler.global_batch:
             before = self._place.rows / self._place.batches
             log.warning("resumed with %d rows a step, before %g: the loss will differ", sampler.global_batch, before)
         self._sampler = sampler
-        return ResumableLoader(TripletRows(self.sources, self._train), sampler, self._collate(), self.workers)
+        return ResumableLoader(TripletRows(self.sources, strata), sampler, self._collate(), self.workers)
+
+    def _strata(self) -> list[Stratum]:
+        """The rows to train on, in parts that are drawn in proportion."""
+        found: list[Stratum] = []
+        for number, (source, rows) in enumerate(zip(self.sources, self._train, strict=True)):
+            strata = source.strata(number, rows, self.overlap_matching)
+            if left := len(rows) - sum(len(stratum.rows) for stratum in strata):
+                told = "%s: %d rows are not drawn, since no pair of the other label has their overlap"
+                log.warning(told, source.name, left)
+            found += strata
+        return found
+
+    def _loss_columns(self) -> tuple[str, ...]:
+        """The columns of numbers that the model's loss needs of every row."""
+        loss = getattr(getattr(self.trainer, "lightning_module", None), "loss", None)
+        return tuple(loss.needs.columns) if isinstance(loss, Loss) else ()
 
     def state_dict(self) -> dict[str, Any]:
         return asdict(self._sampler.place if self._sampler else self._place)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Before the loader is made, since Lightning asks for its length before it restores the loader's own state."""
-        self._place = _place(state)
+        self._place = place_of(state)
 
     def val_dataloader(self) -> list[DataLoader[Any]]:
         """The held-out rows in fixed batches, then the suites."""
         held_out = [(s, row) for s, rows in enumerate(self._held_out) for row in range(len(rows))]
         drawn = np.random.default_rng(self.seed).permutation(len(held_out))[: self.validation_rows]
-        batches = _dealt([held_out[i] for i in sorted(drawn)], self.batch_size)
-        rows = TripletRows(self.sources, self._held_out)
+        batches = _fixed_batches([held_out[i] for i in sorted(drawn)], self.batch_size)
+        rows = TripletRows(self.sources, [Stratum(i, rows, 1.0) for i, rows in enumerate(self._held_out)])
         loss = DataLoader(rows, batch_sampler=batches, collate_fn=self._collate()) if batches else None
         return [loader for loader in (loss, *(suite_loader(s, keep=True) for s in self.validation)) if loader]
 
@@ -189,149 +208,13 @@ class Triplets(LightningDataModule):
 
     def _collate(self) -> Collate:
         assert self.trainer is not None
-        return Collate(self.trainer.lightning_module.encoder.tokenizer, self.passes)  # type: ignore[arg-type, union-attr]
+        tokenizer: Any = self.trainer.lightning_module.encoder.tokenizer  # type: ignore[union-attr]
+        return Collate(tokenizer, self.passes, columns=self._loss_columns())
 
 
-class TripletSource:
-    """One opened source: its rows in memory-mapped Arrow, and the hashes of their anchors and positives."""
-
-    def __init__(self, name: str, seed: int, random_negatives: bool) -> None:
-        self.name = name
-        self.table: ArrowTable = load_triplets(name)
-        self.keys = np.stack([_column_keys(self.table, c) for c in ("anchor", "positive")], axis=1)
-        """int64, `(rows, 2)`."""
-        negatives = _column_keys(self.table, "negative")
-        self.usable = (self.keys != negatives[:, None]).all(1)
-        """bool, `(rows,)`: False where the negative is the anchor or the positive, and where a row is left out."""
-        self.negatives = negatives
-        self.dropped = int((~self.usable).sum())
-        self.fingerprint = xxhash.xxh3_128_hexdigest(self.keys.tobytes() + negatives.tobytes())
-        self.others = self._draw_others(seed) if random_negatives else None
-
-    def leave_out(self, seen: NDArray[np.int64]) -> int:
-        """Use no row that holds a text whose hash was seen; how many there are."""
-        leaks = leaked(np.column_stack([self.keys, self.negatives]), seen)
-        self.usable &= ~leaks
-        return int(leaks.sum())
-
-    @property
-    def told(self) -> str:
-        left_out = int((~self.usable).sum())
-        return f"{self.fingerprint}, {left_out} rows left out" if left_out else self.fingerprint
-
-    def split(self, holdout: float, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Row numbers to train on and held out, by the anchor's hash and the seed, the same in every source."""
-        held_out = (_mixed(self.keys[:, 0], seed) % _SPLIT_STEPS) < holdout * _SPLIT_STEPS
-        return np.flatnonzero(~held_out & self.usable), np.flatnonzero(held_out & self.usable)
-
-    def rows(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
-        """Rows by number, with the random negatives filled in."""
-        columns = self.table[numbers]
-        rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-        if self.others is not None:
-            drawn = self.table[self.others[numbers].tolist()]["positive"]
-            rows = [{**row, "negative": row.get("negative") or other} for row, other in zip(rows, drawn, strict=True)]
-        return rows
-
-    def _draw_others(self, seed: int) -> NDArray[np.int64]:
-        """For each row another row, whose positive differs wherever one drawn again at most four times does."""
-        size = len(self.table)
-        generator = np.random.default_rng(seed)
-        others = generator.integers(size, size=size)
-        for _ in range(4):
-            same = self.keys[others, 1] == self.keys[:, 1]
-            others[same] = generator.integers(size, size=int(same.sum()))
-        return others
-
-
-class TripletRows(Dataset[dict[str, Any]]):
-    """Rows of several sources, fetched a batch at a time; `row` says where each stands in its source."""
-
-    def __init__(self, sources: Sequence[TripletSource], rows: Sequence[NDArray[np.int64]]) -> None:
-        self.sources, self.row_numbers = sources, rows
-
-    def __getitem__(self, row: Row) -> dict[str, Any]:
-        return self.__getitems__([row])[0]
-
-    def __getitems__(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
-        places: dict[int, list[int]] = defaultdict(list)
-        for place, (source, _) in enumerate(rows):
-            places[source].append(place)
-        fetched: dict[int, Mapping[str, Any]] = {}
-        for source, where in places.items():
-            numbers = self.row_numbers[source][[rows[place][1] for place in where]].tolist()
-            for place, number, row in zip(where, numbers, self.sources[source].rows(numbers), strict=True):
-                fetched[place] = {**row, "row": (source, number)}
-        return [dict(fetched[place]) for place in range(len(rows))]
-
-
-class ResumableLoader(DataLoader[Any]):
-    """Batches that threads make ahead of the step, and a place, so that a killed run goes on at the next unseen row.
-
-    Threads, since the tokeniser, most of the work, runs beside Python. Worker processes would be forked from a process
-    with threads (gloo's, TensorBoard's), which can leave them waiting on a lock for ever, or take seconds to begin.
-    Lightning saves and restores `state_dict` of loaders that have it.
-    """
-
-    batch_sampler: MixedBatchSampler
-
-    def __init__(self, rows: TripletRows, sampler: MixedBatchSampler, collate: Collate, workers: int) -> None:
-        super().__init__(rows, batch_sampler=sampler, collate_fn=collate)
-        self.rows, self.collate, self.workers = rows, collate, workers
-
-    def __iter__(self) -> Iterator[TripletBatch]:  # type: ignore[override]
-        for batch in self._made_ahead() if self.workers else map(self._make, self.batch_sampler):
-            self.batch_sampler.given()
-            yield batch
-
-    def _made_ahead(self) -> Iterator[TripletBatch]:
-        coming: deque[Future[TripletBatch]] = deque()
-        with ThreadPoolExecutor(self.workers, "rows") as pool:
-            for rows in self.batch_sampler:
-                coming.append(pool.submit(self._make, rows))
-                if len(coming) > 2 * self.workers:
-                    yield coming.popleft().result()
-            while coming:
-                yield coming.popleft().result()
-
-    def _make(self, rows: Sequence[Row]) -> TripletBatch:
-        return self.collate(self.rows.__getitems__(rows))
-
-    def state_dict(self) -> dict[str, Any]:
-        return asdict(self.batch_sampler.place)
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.batch_sampler.place = _place(state)
-
-
-def _place(state: Mapping[str, Any]) -> Place:
-    return Place(**{**state, "waiting": tuple((source, row) for source, row in state["waiting"])})
-
-
-def _dealt(rows: list[Row], batch_size: int) -> list[list[Row]]:
+def _fixed_batches(rows: list[Row], batch_size: int) -> list[list[Row]]:
     """This rank's fixed batches: as many on every rank, since each gathers from all; none for fewer rows than ranks."""
     whole = batch_size * world_size()
     ends = [*range(whole, len(rows) - world_size() + 1, whole), len(rows)]
     batches = [rows[start:end][rank() :: world_size()] for start, end in zip([0, *ends], ends, strict=False)]
     return batches if len(rows) >= world_size() else []
-
-
-def _column_keys(table: ArrowTable, column: str) -> NDArray[np.int64]:
-    """Hash of each text of a column, 0 for none, read in blocks so that the column is never a list in memory."""
-    if column not in table.column_names:
-        return np.zeros(len(table), dtype=np.int64)
-    keys = (text_key(text) if text else 0 for block in _blocks(table, column) for text in block)
-    return np.fromiter(keys, np.int64, len(table))
-
-
-def _mixed(keys: NDArray[np.int64], seed: int) -> NDArray[np.uint64]:
-    """Other 64-bit keys for each seed: SplitMix64's finaliser (Steele et al. 2014) of key + seed * golden ratio."""
-    x = keys.view(np.uint64) + np.uint64(seed * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
-
-
-def _blocks(table: ArrowTable, column: str, rows: int = 10_000) -> Iterator[list[str]]:
-    for start in range(0, len(table), rows):
-        yield table[start : start + rows][column]

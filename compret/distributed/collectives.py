@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from compret.compat import all_gather_with_gradient
 
 T = TypeVar("T")
 
@@ -60,8 +62,9 @@ def gather_rows(rows_BX: Tensor) -> Tensor:
         return rows_BX
     counts = row_counts(rows_BX)
     padded = torch.cat([rows_BX, rows_BX.new_zeros((max(counts) - len(rows_BX), *rows_BX.shape[1:]))])
-    gathered: Tensor = _Gather.apply(padded) if padded.requires_grad else torch.stack(_all_gather(padded))  # type: ignore[no-untyped-call]
-    return torch.cat([part[:count] for part, count in zip(gathered, counts, strict=True)])
+    has_gradient = torch.is_grad_enabled() and padded.requires_grad
+    parts = all_gather_with_gradient(padded).view(-1, *padded.shape) if has_gradient else _all_gather(padded)
+    return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
 
 
 def row_counts(rows_BX: Tensor) -> list[int]:
@@ -141,20 +144,6 @@ class Agreement:
         heard = torch.tensor([said], dtype=torch.uint8)
         dist.all_reduce(heard, dist.ReduceOp.MAX, group=self.group)
         return bool(heard)
-
-
-class _Gather(torch.autograd.Function):
-    """All ranks' tensors of one shape, `(ranks, ...)`; the gradient of a rank's part is the sum of all ranks'."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor) -> Tensor:
-        return torch.stack(_all_gather(rows))
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        total = grads[0].contiguous()
-        dist.all_reduce(total)
-        return total[rank()]
 
 
 def _all_gather(rows: Tensor) -> list[Tensor]:

@@ -88,6 +88,7 @@ def describe_encoder(encoder: TextEncoder) -> dict[str, Any]:
         "backbone_similarity": encoder.similarity,
         "max_length": encoder.max_length,
         "prompts": dict(encoder.tokenizer.prompts),
+        "cpu_kernels": encoder.cpu_kernels.to_dict() if encoder.device.type == "cpu" else None,
     }
 
 

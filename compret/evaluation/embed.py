@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from compret.atomic import atomic_path
 from compret.distributed import rank
-from compret.evaluation.atomic import atomic_path
 from compret.evaluation.encode import encode
 from compret.nn.encoder import TextEncoder
 from compret.types import TextFile

@@ -125,8 +125,8 @@ def progress_bar(total: int, name: str, unit: str) -> Any:
 
 
 @contextmanager
-def evaluating(encoder: TextEncoder) -> Iterator[None]:
-    """Dropout off, whatever mode the caller left the encoder in."""
+def evaluating(encoder: torch.nn.Module) -> Iterator[None]:
+    """Dropout off, whatever mode the caller left a module in."""
     training = encoder.training
     encoder.eval()
     try:

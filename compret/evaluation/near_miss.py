@@ -87,10 +87,16 @@ class NearMissResult(Result, kind="nearmiss"):
     def write(self, folder: Path) -> None:
         if self.metrics["threshold"] is None:
             log.warning("%s: threshold and f1 are null: no validation pairs chose one", self.name)
+        self.write_scores(folder)
+
+    def write_scores(self, folder: Path) -> Path:
+        """Write the pairs and their scores to scores/, JSON lines of anchor, candidate, label, category, score."""
+        path = folder / "scores" / f"{stem(self.name)}.jsonl"
         data, labels, scores = self.data, map(int, self.data.labels), self.scores_P.tolist()
         columns = zip(data.anchors, data.candidates, labels, data.categories, scores, strict=True)
         rows = (dict(zip(_PAIR, values, strict=True)) for values in columns)
-        write_json_lines(folder / "scores" / f"{stem(self.name)}.jsonl", rows)
+        write_json_lines(path, rows)
+        return path
 
     @classmethod
     def read(cls, stored: ResultsFile, name: str) -> Self:

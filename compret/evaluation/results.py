@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from compret.evaluation.atomic import atomic_write
+from compret.atomic import atomic_write
 from compret.evaluation.names import check_names
 from compret.evaluation.result import Result
 from compret.results_file import read_results_file

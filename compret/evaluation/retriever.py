@@ -125,7 +125,12 @@ class TwoStageRetriever:
             raise UserError("same: the verifier is not calibrated; fit it with near-miss pairs as validation")
         a, b = sorted((text_a, text_b))
         score = float(self.scorer.pairs([a], [b]).scores_P[0])
-        return Verdict(score, a == b or self.calibration.accepts(score), self.calibration.probability(score))
+        return judged(self.calibration, score, a == b)
+
+
+def judged(calibration: Calibration, score: float, equal: bool) -> Verdict:
+    """What a calibration makes of a score; equal texts are the same, whatever theirs is."""
+    return Verdict(score, equal or calibration.accepts(score), calibration.probability(score))
 
 
 def _check_texts(method: str, texts: Sequence[str]) -> None:

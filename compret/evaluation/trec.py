@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from compret.evaluation.atomic import atomic_write
+from compret.atomic import atomic_write
 from compret.files import checked_file, read_json_lines, reading
 from compret.metrics.ranking import METRICS, Qrels, Run
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import logging
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,10 @@ from torch import nn
 
 from compret.files import first_line
 from compret.nn.backbone import MINILM, load_backbone, position_limit
-from compret.nn.dropout import use_fast_dropout
+from compret.nn.cpu import kernels, use_fast_dropout, use_onednn
+from compret.nn.dropout import set_dropout
+from compret.nn.encoder_options import EncoderOptions, LoRA
 from compret.nn.flops import Size, transformer_size
-from compret.nn.linear import use_onednn
 from compret.nn.pooling import Dense, Pooling, pool
 from compret.nn.pretrained import load_dense, load_transformer
 from compret.nn.settings_files import EncoderSettings, write_settings
@@ -25,78 +25,35 @@ from compret.types import Encoded, TokenBatch, UserError
 
 log = logging.getLogger(__name__)
 
-_LARGEST_RANK = 1 << 16
-
-
-@dataclass(frozen=True)
-class LoRA:
-    """Low-rank adapters (Hu et al. 2021, arXiv 2106.09685) through peft; the export is merged."""
-
-    rank: int = 16
-    """Rank of each update."""
-    alpha: int = 32
-    """Updates are scaled by alpha / rank."""
-    dropout: float = 0.0
-    """Dropout before the adapters."""
-    targets: str | list[str] = "all-linear"
-    """Names of the layers that get an adapter."""
-
-    def __post_init__(self) -> None:
-        if self.rank < 1:
-            raise UserError(f"model.lora.rank {self.rank}: at least 1")
-        if self.rank > _LARGEST_RANK:
-            raise UserError(f"model.lora.rank {self.rank}: at most {_LARGEST_RANK:,}")
-        if not 0 <= self.dropout < 1:
-            raise UserError(f"model.lora.dropout {self.dropout}: a probability from 0 to below 1")
-
 
 class TextEncoder(nn.Module):
     """Texts to token states and one pooled vector, with the settings of the checkpoint unless they are overridden.
 
     Args:
         backbone: a folder (transformers or sentence-transformers) or a hub id, owner/name or owner/name@revision.
-        max_length: tokens a text may have, special tokens included; the checkpoint's own if None.
-        pooling: mean over the text's tokens, the first token's state (cls) or the last's; the checkpoint's own if None.
-        query_prompt: put before each query; the checkpoint's own if None.
-        document_prompt: put before each document; the checkpoint's own if None.
-        dropout: probability for every dropout of the backbone; its own if None.
-        lora: train low-rank adapters in place of the weights.
-        freeze: prefixes of parameter names that are not trained, such as `embeddings` or `encoder.layer.0`.
-        gradient_checkpointing: recompute activations in the backward pass, to save memory.
-        compile: torch.compile the backbone.
+        options: the others of `EncoderOptions`.
 
     Raises:
         UserError: the backbone cannot be read, or an option contradicts it.
     """
 
-    def __init__(
-        self,
-        backbone: str = MINILM,
-        max_length: int | None = None,
-        pooling: Pooling | None = None,
-        query_prompt: str | None = None,
-        document_prompt: str | None = None,
-        dropout: float | None = None,
-        lora: LoRA | None = None,
-        freeze: list[str] | None = None,
-        gradient_checkpointing: bool = False,
-        compile: bool = False,
-    ) -> None:
+    def __init__(self, backbone: str = MINILM, **options: Any) -> None:
         super().__init__()
-        if dropout is not None and not 0 <= dropout < 1:
-            raise UserError(f"model.dropout {dropout}: a probability, from 0 to below 1")
+        self.options = given = EncoderOptions(backbone, **options)
+        self.cpu_kernels = kernels("off" if given.compile else given.cpu_kernels)  # torch.compile brings its own
         source = load_backbone(backbone)
         self.name, self.revision, self.folder = source.name, source.revision, source.folder
         self.normalize, self.similarity = source.normalize, source.similarity
         self.has_verifier = source.has_verifier
         """The backbone is the export of a verifier, of which this is the encoder alone."""
-        self.pooling: Pooling = pooling or source.pooling
-        self.max_length = source.max_length if max_length is None else max_length
-        limit = position_limit(source.transformer)
-        if not 2 <= self.max_length <= limit:
-            raise UserError(f"max_length {self.max_length}: {backbone} takes 2 to {limit} tokens")
-        query = source.query_prompt if query_prompt is None else query_prompt
-        document = source.document_prompt if document_prompt is None else document_prompt
+        self.pooling: Pooling = given.pooling or source.pooling
+        self.max_length = source.max_length if given.max_length is None else given.max_length
+        self.most_tokens = position_limit(source.transformer)
+        """The longest sequence that its positions can tell apart."""
+        if not 2 <= self.max_length <= self.most_tokens:
+            raise UserError(f"max_length {self.max_length}: {backbone} takes 2 to {self.most_tokens} tokens")
+        query = source.query_prompt if given.query_prompt is None else given.query_prompt
+        document = source.document_prompt if given.document_prompt is None else given.document_prompt
         self.tokenizer = TextTokenizer(source.transformer, self.max_length, {"query": query, "document": document})
         self.backbone, self._pooler = load_transformer(source.transformer)
         self.dense = torch.nn.ModuleList(map(load_dense, source.dense))
@@ -104,17 +61,18 @@ class TextEncoder(nn.Module):
         # a decoder would keep keys and values for a next token
         has_cache = "use_cache" in inspect.signature(self.backbone.forward).parameters
         self._no_cache = {"use_cache": False} if has_cache else {}
-        use_fast_dropout(self.backbone, dropout)
-        if not compile:  # which brings kernels of its own
-            use_onednn(self.backbone)
-        if gradient_checkpointing:
+        if given.dropout is not None:
+            set_dropout(self.backbone, given.dropout)
+        use_fast_dropout(self.backbone, self.cpu_kernels.faster)
+        use_onednn(self.backbone, self.cpu_kernels.faster)
+        if given.gradient_checkpointing:
             renamed = hasattr(self.backbone, "activation_checkpointing_enable")
             getattr(self.backbone, f"{'activation' if renamed else 'gradient'}_checkpointing_enable")()
-        self._freeze(freeze or [])
-        if lora is not None:
-            self.backbone = _with_lora(self.backbone, lora)
+        self._freeze(given.freeze or [])
+        if given.lora is not None:
+            self.backbone = _with_lora(self.backbone, given.lora)
             self.dense.requires_grad_(False)
-        if compile:
+        if given.compile:
             self.backbone.compile(dynamic=True)  # in place: parameters keep their names
         self.train()
 

@@ -1,33 +1,14 @@
-"""`compret report`: one line a run from results.json files, with the difference to the first."""
+"""The short report: one line a run from results.json files, with the difference to the first."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from compret.plain_parser import PlainParser
 from compret.report.compare import differences, query_interval
-from compret.report.runs import Run, read_run, titles
+from compret.report.runs import Run, titles
 from compret.types import UserError
 
 _INTERVALS = "[low, high]: 95 % interval of the mean difference over queries, by bootstrap"
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Print a Markdown table of runs, each a results.json or its folder; several of one run are joined by commas."""
-    parser = PlainParser(prog="compret report", description=main.__doc__)
-    parser.add_argument("runs", nargs="+", metavar="[NAME=]PATH[,PATH]")
-    parser.add_argument("--figure", type=Path, help="also draw the runs into this .png, .svg or .pdf")
-    options = parser.parse_intermixed_args(arguments)
-    runs = [read_run(text) for text in options.runs]
-    encoding = sys.stdout.encoding or "utf-8"  # names may hold what it cannot write
-    sys.stdout.write(table(runs).encode(encoding, "backslashreplace").decode(encoding))
-    if options.figure:
-        from compret.report.figure import draw
-
-        draw(runs, options.figure)
-    return 0
 
 
 def table(runs: Sequence[Run]) -> str:

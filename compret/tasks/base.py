@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from compret.distributed import gradient_norm, is_sharded, rank
 from compret.evaluation.approximate import Search
@@ -21,7 +21,7 @@ from compret.evaluation.scorer import Scorer
 from compret.nn.encoder import TextEncoder
 from compret.nn.weights import check_finite
 from compret.tasks.meta import run_meta
-from compret.tasks.optimizer import mark_matrices
+from compret.tasks.optimizer import AdamW, can_fuse, configure, mark_matrices
 from compret.types import TextFile, TripletBatch, UserError, Whole
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,10 @@ class SuiteRunner(LightningModule):
                 self.truncated,
                 self.encoder.max_length,
             )
+
+    def optimised(self, *parts: tuple[nn.Module, AdamW]) -> Any:
+        """What `configure_optimizers` returns, for modules with their settings."""
+        return configure(parts, int(self.trainer.estimated_stepping_batches), can_fuse(self.trainer))
 
     def configure_gradient_clipping(
         self, optimizer: Any, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None

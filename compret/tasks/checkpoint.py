@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import lightning
 import torch
@@ -19,9 +19,9 @@ from torch import Tensor
 
 from compret.distributed import incomplete_files
 from compret.evaluation.guard_files import SETTINGS, guard_settings, load_verifier, recall_folder, stored_calibration
-from compret.files import Settings, checked_file, first_line, reading
+from compret.files import Settings, check_fields, checked_file, first_line, reading
 from compret.nn.backbone import load_backbone
-from compret.nn.pooling import Pooling
+from compret.nn.encoder_options import EncoderOptions
 from compret.nn.verifiers.description import check_description, loaded
 from compret.nn.weights import check_archive
 from compret.tasks.base import CHECKPOINT_KEY, SuiteRunner
@@ -54,7 +54,7 @@ def stored_model(path: Path, resume: bool = False) -> dict[str, Any]:
     checkpoint = _loaded(file)
     stored = checkpoint.part(CHECKPOINT_KEY)
     model = {"class": stored.text("class"), "recipe": stored.part("recipe")}
-    if model["class"] not in _tasks(SuiteRunner):
+    if model["class"] not in tasks():
         raise UserError(f"--ckpt_path {file}: of {model['class'][:80]!r}, no model of compret; give --model its class")
     _check_recipe(model["recipe"])
     _check_whole(checkpoint, is_sharded=path.is_dir(), resume=resume)
@@ -153,19 +153,11 @@ def _check_whole(checkpoint: Settings, is_sharded: bool, resume: bool) -> None:
 def _check_recipe(recipe: Settings) -> None:
     """Each option is of its kind, and names no class but a verifier's that is loaded already."""
     recipe.text("backbone")
-    for key in ("query_prompt", "document_prompt", "recall"):
-        recipe.text(key, None)
+    check_fields(recipe, EncoderOptions)
+    recipe.text("recall", None)
     for key in ("frozen", "special_tokens"):
         recipe.flag(key, False)
-    recipe.whole("max_length", 1, None)
     recipe.number("recall_weight", 0.0)
-    if recipe.text("pooling", None) not in (None, *get_args(Pooling)):
-        raise UserError(f"{recipe.origin}: 'pooling' must be one of {', '.join(get_args(Pooling))}")
-    if lora := recipe.part("lora", None):
-        lora.whole("rank", 1, 1)
-        lora.whole("alpha", 0, 1)
-        lora.number("dropout", 0.0)
-        lora.get("targets", (str, list), "names of layers", "")
     if verifier := recipe.part("verifier", None):
         check_description(verifier, loaded())
     if _names_a_class({key: value for key, value in recipe.content.items() if key != "verifier"}):
@@ -178,10 +170,12 @@ def _names_a_class(content: Any) -> bool:
     return isinstance(content, list | tuple) and any(map(_names_a_class, content))
 
 
-def _tasks(kind: type) -> set[str]:
-    """Names of all models that are loaded, as a checkpoint tells its own."""
-    names = {f"{kind.__module__}.{kind.__qualname__}", f"compret.tasks.{kind.__qualname__}"}
-    return names.union(*map(_tasks, kind.__subclasses__()))
+def tasks(kind: type[SuiteRunner] = SuiteRunner) -> dict[str, type[SuiteRunner]]:
+    """All models that are loaded, by the names that a checkpoint has for them."""
+    found = dict.fromkeys((f"{kind.__module__}.{kind.__qualname__}", f"compret.tasks.{kind.__qualname__}"), kind)
+    for below in kind.__subclasses__():
+        found |= tasks(below)
+    return found
 
 
 def _extra_file(folder: Path) -> Path:

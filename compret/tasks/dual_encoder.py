@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -14,11 +13,10 @@ from compret.losses import Contrast, Loss
 from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
 from compret.nn.cosines import Cosines
-from compret.nn.encoder import LoRA, TextEncoder
-from compret.nn.pooling import Pooling
+from compret.nn.encoder import TextEncoder
 from compret.tasks.base import SuiteRunner
 from compret.tasks.batch_scores import pair_scores
-from compret.tasks.optimizer import AdamW, configure
+from compret.tasks.optimizer import AdamW
 from compret.types import TripletBatch
 
 
@@ -27,65 +25,31 @@ class DualEncoder(SuiteRunner):
 
     Args:
         backbone: a folder (transformers or sentence-transformers) or a hub id, owner/name or owner/name@revision.
-        max_length: tokens a text may have, special tokens included; the checkpoint's own if not given.
-        pooling: mean, cls or lasttoken; the checkpoint's own if not given.
-        query_prompt: put before each query; the checkpoint's own if not given.
-        document_prompt: put before each document; the checkpoint's own if not given.
-        dropout: probability for every dropout of the backbone; its own if not given.
-        lora: train low-rank adapters in place of the weights.
-        freeze: prefixes of parameter names that are not trained.
-        gradient_checkpointing: recompute activations in the backward pass, to save memory.
-        compile: torch.compile the backbone.
         search: how documents are found when testing: exact, or faiss (approximate).
         chunk_size: texts whose activations are held at a time (GradCache); all of the batch's if not given.
         loss: of the cosines of a batch's pairs.
         optimizer: learning rate, decay and schedule.
+        options: the others of the encoder, `EncoderOptions`.
     """
 
     def __init__(
         self,
         backbone: str = MINILM,
-        max_length: int | None = None,
-        pooling: Pooling | None = None,
-        query_prompt: str | None = None,
-        document_prompt: str | None = None,
-        dropout: float | None = None,
-        lora: LoRA | None = None,
-        freeze: list[str] | None = None,
-        gradient_checkpointing: bool = False,
-        compile: bool = False,
         search: Search = "exact",
         chunk_size: int | None = None,
         loss: Loss = Contrast(temperature=0.05),
         optimizer: AdamW = AdamW(),
+        **options: Any,
     ) -> None:
         super().__init__()
-        self.recipe = {
-            "backbone": backbone,
-            "max_length": max_length,
-            "pooling": pooling,
-            "query_prompt": query_prompt,
-            "document_prompt": document_prompt,
-            "lora": asdict(lora) if lora else None,
-        }
-        self.encoder = TextEncoder(
-            backbone,
-            max_length=max_length,
-            pooling=pooling,
-            query_prompt=query_prompt,
-            document_prompt=document_prompt,
-            dropout=dropout,
-            lora=lora,
-            freeze=freeze,
-            gradient_checkpointing=gradient_checkpointing,
-            compile=compile,
-        )
+        self.encoder = TextEncoder(backbone, **options)
+        self.recipe = self.encoder.options.recipe()
         self.chunk_size, self.search = checked_size(chunk_size), search
         self.loss = loss
         self.optimizer = optimizer
 
     def configure_optimizers(self) -> Any:
-        return configure([(self.encoder, self.optimizer)], int(self.trainer.estimated_stepping_batches))
+        return self.optimised((self.encoder, self.optimizer))
 
     def training_step(self, batch: TripletBatch, batch_idx: int) -> Tensor:
         loss = self.batch_loss(batch)

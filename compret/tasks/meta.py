@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
-from importlib.metadata import version
 from typing import Any
 
 from lightning.pytorch import Trainer
 
 from compret.evaluation.scorer import Scorer
-
-_PACKAGES = ("compret", "torch", "lightning", "transformers", "tokenizers", "datasets", "ranx", "torchmetrics")
+from compret.evaluation.versions import versions
 
 
 def run_meta(trainer: Trainer, scorer: Scorer, config: str | None) -> dict[str, Any]:
@@ -23,7 +20,7 @@ def run_meta(trainer: Trainer, scorer: Scorer, config: str | None) -> dict[str, 
     """
     seed = os.environ.get("PL_GLOBAL_SEED")
     return {
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}},
+        "versions": versions(),
         **scorer.describe(),
         "checkpoint": str(trainer.ckpt_path) if trainer.ckpt_path else None,
         "config_hash": hashlib.sha256(config.encode()).hexdigest() if config else None,

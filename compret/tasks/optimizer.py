@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any, Literal
 
 import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.utilities import GradClipAlgorithmType
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -66,8 +68,19 @@ def _is_matrix(parameter: nn.Parameter) -> bool:
     return bool(getattr(parameter, "is_matrix", parameter.ndim >= 2))
 
 
-def configure(parts: Iterable[tuple[nn.Module, AdamW]], total_steps: int) -> Any:
+def can_fuse(trainer: Trainer) -> bool:
+    """Whether AdamW may be fused. It would take gradients as float16's scaler left them, and none such may be clipped;
+    and Lightning clips no values for it.
+    """
+    return trainer.precision != "16-mixed" and trainer.gradient_clip_algorithm != GradClipAlgorithmType.VALUE
+
+
+def configure(parts: Iterable[tuple[nn.Module, AdamW]], total_steps: int, fused: bool = False) -> Any:
     """What `LightningModule.configure_optimizers` returns: one optimiser, each module with its own settings.
+
+    Args:
+        fused: update all parameters in one kernel, where the device has it: a step of the optimiser takes a quarter of
+            the time on a CPU.
 
     Raises:
         UserError: no parameter is trainable.
@@ -75,7 +88,9 @@ def configure(parts: Iterable[tuple[nn.Module, AdamW]], total_steps: int) -> Any
     grouped = [(group, settings) for module, settings in parts for group in settings.groups(module)]
     if not grouped:
         raise UserError("nothing is left to train: see model.freeze, model.frozen and the verifier's parameters")
-    optimizer = torch.optim.AdamW([group for group, _ in grouped])
+    groups = [group for group, _ in grouped]
+    has_kernel = {p.device.type for group in groups for p in group["params"]} <= {"cpu", "cuda"}
+    optimizer = torch.optim.AdamW(groups, fused=True if fused and has_kernel else None)
     rates: list[Callable[[int], float]] = [partial(s.rate, total_steps=total_steps) for _, s in grouped]
     scheduler = LambdaLR(optimizer, rates)
     return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -3,54 +3,41 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from torch import Tensor
 
 from compret.distributed import is_sharded, missing_calls
 from compret.evaluation.approximate import Search
-from compret.evaluation.bench import Bench
-from compret.evaluation.guard_files import stored_calibration
-from compret.evaluation.near_miss import NearMissSet
 from compret.evaluation.verifier_scorer import Recall, VerifierScorer
-from compret.files import Settings
 from compret.losses import Contrast, Loss
-from compret.metrics.calibration import Calibration
 from compret.nn.backbone import MINILM
 from compret.nn.chunks import checked_size, encode_each, in_chunks, with_idle
-from compret.nn.encoder import LoRA, TextEncoder
+from compret.nn.cpu import use_fast_dropout
+from compret.nn.encoder import TextEncoder
+from compret.nn.encoder_options import EncoderOptions
 from compret.nn.map_scores import MapScores
 from compret.nn.pair_scoring import BUDGET, TokenStates, joined, token_states
-from compret.nn.pooling import Pooling
 from compret.nn.verifiers import PooledCosine, Verifier
 from compret.nn.verifiers.description import describe
-from compret.tasks.base import CHECKPOINT_KEY, SuiteRunner
 from compret.tasks.batch_scores import pair_scores
+from compret.tasks.calibrated import CalibratedRunner
 from compret.tasks.frozen import StateCache
-from compret.tasks.limits import check_least, check_share
-from compret.tasks.optimizer import AdamW, configure
+from compret.tasks.limits import check_least
+from compret.tasks.optimizer import AdamW
 from compret.tasks.retention import Retention
 from compret.types import PairScores, TokenBatch, TripletBatch, UserError
 
 log = logging.getLogger(__name__)
 
 
-class SimilarityMapVerifier(SuiteRunner):
+class SimilarityMapVerifier(CalibratedRunner):
     """Trains and tests a verifier: it re-ranks what pooled cosine recalls, and tells near-misses from paraphrases.
 
     Args:
         verifier: scores a pair from its similarity map; pooled cosine if not given.
         backbone: a folder (transformers or sentence-transformers) or a hub id, owner/name or owner/name@revision.
         frozen: train the verifier alone; each text is encoded once and its states are kept.
-        max_length: tokens a text may have, special tokens included; the checkpoint's own if not given.
-        pooling: mean, cls or lasttoken; the checkpoint's own if not given.
-        query_prompt: put before each query; the checkpoint's own if not given.
-        document_prompt: put before each document; the checkpoint's own if not given.
-        dropout: probability for every dropout of the backbone; its own if not given.
-        lora: train low-rank adapters in place of the encoder's weights.
-        freeze: prefixes of the encoder's parameter names that are not trained.
         special_tokens: keep [CLS], [SEP] and the like in the maps (the paper does).
         loss: of the scores of a batch's pairs.
         optimizer: of the encoder; its gradient is clipped on its own.
@@ -59,12 +46,11 @@ class SimilarityMapVerifier(SuiteRunner):
         recall_weight: of the recalling cosine, added to the verifier's score when documents or pairs are tested.
         retention: weight of 1 - cosine between pooled vectors and the untouched encoder's, over the batch's texts.
         false_accept_rate: share of near-misses that the calibrated threshold may accept.
-        gradient_checkpointing: recompute the encoder's activations in the backward pass, to save memory.
-        compile: torch.compile the backbone.
         search: how documents are found when testing: exact, or faiss (approximate).
         chunk_size: texts whose activations are held at a time (GradCache); all of the batch's if not given.
         budget: floats that a block of pairs may hold; it changes no number.
         disk_budget: bytes of token states that frozen training may keep.
+        options: the others of the encoder, `EncoderOptions`.
     """
 
     def __init__(
@@ -72,13 +58,6 @@ class SimilarityMapVerifier(SuiteRunner):
         verifier: Verifier | None = None,
         backbone: str = MINILM,
         frozen: bool = False,
-        max_length: int | None = None,
-        pooling: Pooling | None = None,
-        query_prompt: str | None = None,
-        document_prompt: str | None = None,
-        dropout: float | None = None,
-        lora: LoRA | None = None,
-        freeze: list[str] | None = None,
         special_tokens: bool = True,
         loss: Loss = Contrast(),
         optimizer: AdamW = AdamW(),
@@ -87,43 +66,26 @@ class SimilarityMapVerifier(SuiteRunner):
         recall_weight: float = 0.0,
         retention: float = 0.0,
         false_accept_rate: float = 0.05,
-        gradient_checkpointing: bool = False,
-        compile: bool = False,
         search: Search = "exact",
         chunk_size: int | None = None,
         budget: int = BUDGET,
         disk_budget: int = 8 << 30,
+        **options: Any,
     ) -> None:
-        super().__init__()
-        check_share("false_accept_rate", false_accept_rate)
+        super().__init__(false_accept_rate)
         check_least(0, retention=retention, recall_weight=recall_weight, disk_budget=disk_budget)
         check_least(1, budget=budget)
         self.verifier = PooledCosine() if verifier is None else verifier
+        self.encoder = TextEncoder(backbone, **options)
         self.recipe = {
+            **self.encoder.options.recipe(),
             "verifier": describe(self.verifier),
-            "backbone": backbone,
             "frozen": frozen,
-            "max_length": max_length,
-            "pooling": pooling,
-            "query_prompt": query_prompt,
-            "document_prompt": document_prompt,
-            "lora": asdict(lora) if lora else None,
             "special_tokens": special_tokens,
             "recall": recall,
             "recall_weight": recall_weight,
         }
-        self.encoder = TextEncoder(
-            backbone,
-            max_length=max_length,
-            pooling=pooling,
-            query_prompt=query_prompt,
-            document_prompt=document_prompt,
-            dropout=dropout,
-            lora=lora,
-            freeze=freeze,
-            gradient_checkpointing=gradient_checkpointing,
-            compile=compile,
-        )
+        use_fast_dropout(self.verifier, self.encoder.cpu_kernels.faster)
         if self.encoder.max_length > self.verifier.max_tokens:
             raise UserError(
                 f"max_length {self.encoder.max_length}: the verifier takes maps of {self.verifier.max_tokens} tokens"
@@ -136,10 +98,7 @@ class SimilarityMapVerifier(SuiteRunner):
         self.loss, self.budget = loss, budget
         self.chunk_size, self.search = checked_size(chunk_size), search
         self.optimizer, self.verifier_optimizer = optimizer, verifier_optimizer
-        self.false_accept_rate = false_accept_rate
-        self.calibration: Calibration | None = None
-        recalls = TextEncoder(recall, max_length=max_length).eval().requires_grad_(False) if recall else None
-        self.recall = Recall(recalls, recall_weight)
+        self.recall = Recall(_recalling(recall, self.encoder.options) if recall else None, recall_weight)
         self.retention = Retention(self.encoder, retention)
         self.cache = StateCache(self.encoder.width, disk_budget)
 
@@ -157,8 +116,7 @@ class SimilarityMapVerifier(SuiteRunner):
             )
 
     def configure_optimizers(self) -> Any:
-        parts = [(self.encoder, self.optimizer), (self.verifier, self.verifier_optimizer)]
-        return configure(parts, int(self.trainer.estimated_stepping_batches))
+        return self.optimised((self.encoder, self.optimizer), (self.verifier, self.verifier_optimizer))
 
     def training_step(self, batch: TripletBatch, batch_idx: int) -> Tensor:
         loss, retained = self.losses(batch)
@@ -170,30 +128,12 @@ class SimilarityMapVerifier(SuiteRunner):
     def batch_loss(self, batch: TripletBatch) -> Tensor:
         return self.losses(batch)[0]
 
-    def on_train_batch_start(self, batch: TripletBatch, batch_idx: int) -> None:
-        """The weights are about to change, and a threshold belongs to those that it was fitted on (law 10)."""
-        super().on_train_batch_start(batch, batch_idx)
-        self.calibration = None
-
-    def on_validation_epoch_end(self) -> None:
-        """Calibrate on the validation pairs, where there are any."""
-        super().on_validation_epoch_end()
-        self.calibration = self.bench.calibration(self.false_accept_rate) or self.calibration
-
-    def calibrate(self, validation: Iterable[NearMissSet]) -> None:
-        """Fit the threshold of these weights on labelled pairs, which must be validation pairs."""
-        training, bench = self.training, Bench(self.scorer())
-        self.eval()
-        for data in validation:
-            bench.run(data)
-        self.train(training)
-        self.calibration = bench.calibration(self.false_accept_rate)
-
     def scorer(self) -> VerifierScorer:
-        threshold = self.calibration.threshold if self.calibration else None
         if self.recall.encoder is not None:
             self.recall.encoder.to(self.device)
-        return VerifierScorer(self.encoder, self.verifier, self.special_tokens, self.search, self.recall, threshold)
+        return VerifierScorer(
+            self.encoder, self.verifier, self.special_tokens, self.search, self.recall, self.threshold
+        )
 
     def losses(self, batch: TripletBatch) -> tuple[Tensor, Tensor]:
         """The verifier's loss on this rank's anchors, and what the pooled vectors lost of the untouched encoder's."""
@@ -222,38 +162,21 @@ class SimilarityMapVerifier(SuiteRunner):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """A frozen encoder is not saved: its backbone and revision are."""
         super().on_save_checkpoint(checkpoint)
-        checkpoint[CHECKPOINT_KEY]["calibration"] = asdict(self.calibration) if self.calibration else None
-        checkpoint[CHECKPOINT_KEY]["scored_with"] = self.scored_with
         if self.frozen:
             for name in [name for name in checkpoint["state_dict"] if name.startswith("encoder.")]:
                 del checkpoint["state_dict"][name]
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        super().on_load_checkpoint(checkpoint)
-        stored = Settings("the checkpoint", checkpoint.get(CHECKPOINT_KEY, {}))
-        if calibration := stored_calibration(stored):
-            recipe, scored_with = (stored.part(key, Settings(key, {})).content for key in ("recipe", "scored_with"))
-            told = {name: recipe[name] for name in ("special_tokens", "recall_weight") if name in recipe}
-            self._take_calibration(calibration, {**told, **scored_with})
-
-    def _take_calibration(self, calibration: Calibration, scored_with: Mapping[str, Any]) -> None:
-        """A threshold of other scores says nothing of these (law 10)."""
-        ours = self.scored_with
-        changed = [name for name in ours if scored_with.get(name, ours[name]) != ours[name]]
-        if changed:
-            log.warning("the checkpoint's threshold is of other scores and not used: %s changed", ", ".join(changed))
-        else:
-            self.calibration = calibration
-
     @property
     def scored_with(self) -> dict[str, Any]:
-        """What a pair's score follows from beside the weights."""
         weight = self.recall.weight
         return {
-            "max_length": self.encoder.max_length,
-            "pooling": self.encoder.pooling,
-            "query_prompt": self.encoder.tokenizer.prompts["query"],
+            **super().scored_with,
             "special_tokens": self.special_tokens,
             "recall_weight": weight,
             "recall": self.recall.encoder.revision if weight and self.recall.encoder else None,
         }
+
+
+def _recalling(backbone: str, like: EncoderOptions) -> TextEncoder:
+    encoder = TextEncoder(backbone, max_length=like.max_length, cpu_kernels=like.cpu_kernels)
+    return encoder.eval().requires_grad_(False)

@@ -36,6 +36,47 @@ def test_a_fit_says_what_it_wrote(compret: Run, tiny: Path, triplets: Path, tmp_
     assert "fit: 2 steps in " in said
 
 
+def test_the_command_that_explains_explains(compret: Run, tiny: Path, triplets: Path) -> None:
+    said = compret(*fit(tiny, triplets), "--trainer.max_steps", 1)[1]
+    code, said = compret(*command(said, "explain a pair: "))
+    assert code == 0, said
+    assert "pooled cosine" in said
+
+
+def test_a_verifier_that_nothing_imports_is_not_explained(
+    compret: Run, tiny: Path, triplets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "verifier_of_a_user.py").write_text(
+        "from compret.nn.verifiers import Verifier\n"
+        "class First(Verifier):\n    def forward(self, maps):\n        return maps.cosine_P\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    verifier = ["--model", "SimilarityMapVerifier", "--model.verifier", "verifier_of_a_user.First"]
+    code, said = compret(*fit(tiny, triplets), *verifier, "--trainer.max_steps", 1)
+    assert code == 0, said
+    assert "test it: " in said
+    assert "explain a pair: " not in said
+
+
+@pytest.mark.parametrize("logger", ["true", "false"])
+def test_texts_a_second_are_those_that_were_trained_on(
+    compret: Run, tiny: Path, triplets: Path, monkeypatch: pytest.MonkeyPatch, logger: str
+) -> None:
+    """Three steps of 8 rows of three texts, in as many seconds as a clock says that is only asked when it matters."""
+
+    class Clock:
+        seconds = 0.0
+
+        def perf_counter(self) -> float:
+            Clock.seconds += 1.0
+            return Clock.seconds
+
+    monkeypatch.setattr("compret.callbacks.monitors.time", Clock())
+    said = compret(*fit(tiny, triplets), "--trainer.max_steps", 3, "--trainer.logger", logger)[1]
+    assert "fit: 3 steps in " in said
+    assert ", 72 texts a second, train_loss" in said
+
+
 @pytest.mark.parametrize("longer", ["max_steps", "max_epochs"])
 def test_the_command_that_goes_on_goes_on(
     compret: Run, tiny: Path, triplets: Path, tmp_path: Path, longer: str

@@ -121,8 +121,9 @@ def test_a_frozen_encoder_costs_nothing_and_the_verifier_has_its_own_norm(fit: F
     assert not found & {"grad_norm_encoder", "tflops_per_second", "mfu"}
 
 
-def test_without_a_logger_nothing_is_measured(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(monitors.Throughput, "setup", lambda *_: pytest.fail("it was there"))
+def test_without_a_logger_no_rank_waits_for_others(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(monitors, "gather_objects", lambda *_: pytest.fail("gathered for nobody"))
+    monkeypatch.setattr(monitors, "gradient_norm", lambda *_: pytest.fail("measured for nobody"))
     assert fit("--trainer.max_steps", 1, "--trainer.logger", "false")[0] == 0
 
 
@@ -130,7 +131,7 @@ def test_nothing_is_read_from_the_device_in_a_step() -> None:
     """A tensor on `meta` has no value: reading it is an error."""
     module = torch.nn.Linear(2, 2, device="meta")
     module.weight.grad = torch.zeros(2, 2, device="meta")
-    trainer: Any = SimpleNamespace(log_every_n_steps=1, global_step=0, model=module)
+    trainer: Any = SimpleNamespace(log_every_n_steps=1, global_step=0, model=module, loggers=[None])
     callback = monitors.Throughput()
     callback.on_before_optimizer_step(trainer, SimpleNamespace(encoder=module), None)  # type: ignore[arg-type]
     with pytest.raises((RuntimeError, NotImplementedError)):

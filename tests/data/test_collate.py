@@ -163,10 +163,10 @@ def test_a_pair_has_the_query_prompt_on_all_its_texts(new_backbone: Callable[...
     folder = new_backbone(tmp_path / "prompted", prompts={"query": "not a ", "document": "very small "})
     tokenizer = TextEncoder(str(folder)).tokenizer
     rows: list[Row] = [
+        {"anchor": "a key", "positive": "the key", "category": ""},
         {"anchor": "the dog", "positive": "the cat", "negative": "the man", "category": "swap"},
         {"anchor": "a house", "positive": "a house", "negative": "no house"},
         {"anchor": "a bird", "positive": "the bird", "negative": "a tree", "category": None},
-        {"anchor": "a key", "positive": "the key", "category": ""},
     ]
     batch = Collate(tokenizer, passes=2)(rows)
     found = texts_in(batch.passes)
@@ -181,4 +181,12 @@ def test_a_pair_has_the_query_prompt_on_all_its_texts(new_backbone: Callable[...
     kinds: list[Kind] = ["query", "query", "document"]
     expected = [ids(text, kind) for text, kind in zip(("the man", "no house", "a tree"), kinds, strict=True)]
     assert [found[int(place)] for place in batch.negative_rows_C] == expected
-    assert found[int(batch.anchor_rows_B[1])] == found[int(batch.positive_rows_P[1])]
+    assert found[int(batch.anchor_rows_B[2])] == found[int(batch.positive_rows_P[2])]
+
+
+def test_texts_that_lost_their_end_are_counted_in_every_role(tokenizer: TextTokenizer) -> None:
+    long = "the dog bit the man " * 9
+    rows = [{"anchor": a, "positive": p, "negative": n} for a, p, n in (
+        (long, "a cat", "no cat"), ("a dog", long, long), (long, "a man", None), ("a key", "a house", "a tree")
+    )]  # fmt: skip
+    assert Collate(tokenizer)(rows).truncated == 4

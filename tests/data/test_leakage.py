@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from compret.data import NearMissPairs, Triplets
-from compret.data.triplets import TripletSource
+from compret.data.triplet_source import TripletSource
 from compret.types import UserError
 
 Run = Callable[..., tuple[int, str]]

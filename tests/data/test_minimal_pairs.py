@@ -13,7 +13,7 @@ import pytest
 
 from compret.data import minimal_pairs
 from compret.data.minimal_pairs import Item, Split, labelled_pairs, near_miss_set, read_items, training_rows, triplets
-from compret.data.near_miss import load_near_misses
+from compret.data.near_miss_files import load_near_misses
 from compret.data.triplet_tables import load_triplets
 from compret.metrics.edit_words import logistic_regression, signed_words
 from compret.metrics.near_miss import auroc, jaccard

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from compret.data import NearMissPairs, Suites
-from compret.data.near_miss import joined, load_near_misses
+from compret.data.near_miss_files import joined, load_near_misses
 from compret.evaluation.cosine_scorer import CosineScorer
 from compret.evaluation.near_miss import NearMissSet
 from compret.nn.encoder import TextEncoder
@@ -202,6 +202,9 @@ def test_a_label_beside_rows_without_one_is_refused(tmp_path: Path) -> None:
         load(tmp_path / "a.jsonl", PAPER[0], {**PAPER[0], "label": 1})
     with pytest.raises(UserError, match="line 2: no column 'label'"):
         load(tmp_path / "a.jsonl", {**PAPER[0], "label": 1}, PAPER[0])
+    unlabelled = {"anchor": "a", "sentence2": "b", "candidate": "c"}
+    with pytest.raises(UserError, match="line 1: no column 'label'"):
+        load(tmp_path / "a.jsonl", unlabelled)
 
 
 def test_the_papers_filter_leaves_out_and_counts(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from compret.data import records
-from compret.data.near_miss import load_near_misses
+from compret.data.near_miss_files import load_near_misses
 from compret.data.records import read_records
 from compret.data.triplet_tables import load_triplets
 from compret.types import UserError

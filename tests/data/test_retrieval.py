@@ -127,6 +127,21 @@ def test_beir_directories_by_name_or_all(tmp_path: Path) -> None:
     check(found, "b", "BEIR")
 
 
+def test_the_fingerprint_is_of_all_that_the_numbers_follow_from(tmp_path: Path) -> None:
+    """A text, an id, a judged document or its grade: of none of them is another set's number comparable (law 12)."""
+    graded = [{**row, "score": 1} for row in QRELS]
+    sets: list[dict[str, Rows]] = [
+        {},
+        {"corpus": [{**CORPUS[0], "text": "another"}, *CORPUS[1:]]},
+        {"corpus": [*CORPUS[:11], {**CORPUS[11], "_id": "other"}]},
+        {"queries": [{**QUERIES[0], "text": "another"}, *QUERIES[1:]]},
+        {"qrels": [*graded[:2], {**graded[2], "corpus-id": "d6"}]},
+        {"qrels": [*graded[:2], {**graded[2], "score": 2}]},
+    ]
+    found = [load(directory(tmp_path / str(i) / "zoo", **rows).parent)[0] for i, rows in enumerate(sets)]
+    assert len({one.fingerprint for one in found}) == len(sets)
+
+
 def test_layouts_of_the_same_rows_have_the_same_fingerprint(tmp_path: Path) -> None:
     (one,) = load(nano(tmp_path / "nano", "NanoNQ"), "nq")
     (two,) = load(owner(tmp_path / "zeta", "NanoNQ"), "nq")

@@ -206,6 +206,15 @@ def test_seeds_and_epochs_differ(first: int, second: int) -> None:
     assert len({str([source for batch in epoch for source, _ in batch]) for epoch in one}) == 3
 
 
+def test_each_pass_over_each_source_has_an_order_of_its_own() -> None:
+    sampler = MixedBatchSampler(different(30, 30), [1, 1], 5, 0)
+    rows = [row for epoch in range(3) for batch in epoch_of(sampler) for row in batch]
+    orders = [[row for of, row in rows if of == source] for source in (0, 1)]
+    passes = [order[start : start + 30] for order in orders for start in (0, 30, 60)]
+    assert [sorted(one) for one in passes] == [list(range(30))] * 6
+    assert len(set(map(tuple, passes))) == 6
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=3), st.integers(1, 7), st.integers(0, 99))
 def test_each_row_comes_about_once_an_epoch(sizes: list[int], batch_size: int, seed: int) -> None:
@@ -247,6 +256,21 @@ def test_a_source_too_small_for_its_weight_is_told_and_does_not_stop_a_fit(caplo
     assert len(sampler.place.waiting) <= 61
     assert all(len(set(batch)) == 8 for batch in batches)
     assert sum((0, 0) in batch for batch in batches) > 0.9 * len(batches)
+
+
+def test_of_rows_that_wait_too_long_the_oldest_stay() -> None:
+    """All rows of source 0 share an anchor: a batch takes one, and the others wait in the order of the stream."""
+    one_anchor = np.stack([np.full(9, 500), np.arange(600, 609)], axis=1)
+    sampler = MixedBatchSampler([one_anchor, *different(60)], [1, 1], 8, 0)
+    before: list[Row] = []
+    dropped = False
+    for _, place in itertools.islice(endless(sampler), 60):
+        new = list(place.waiting)
+        if len(new) < len(before) - 1:
+            dropped = True
+            assert new == before[1 : len(new) + 1]
+        before = new
+    assert dropped
 
 
 @pytest.mark.parametrize("column", [0, 1])

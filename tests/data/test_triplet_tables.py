@@ -315,21 +315,71 @@ def test_pydoc_has_retrieval_alone(name: str) -> None:
         load_triplets(f"pydoc:{name}")
 
 
-# bug: the label was dropped, and training took each pair of label 0 for a positive
-@pytest.mark.parametrize("names", [("sentence1", "sentence2"), ("anchor", "candidate"), ("anchor", "positive")])
+@pytest.mark.parametrize("names", [("sentence1", "sentence2"), ("anchor", "candidate")])
 @pytest.mark.parametrize(("name", "write"), FORMATS, ids=[name for name, _ in FORMATS])
-def test_labelled_pairs_are_no_triplets(
+def test_a_labelled_pair_has_a_positive_or_a_negative(
     tmp_path: Path, name: str, write: Callable[[Path, Sequence[Row]], Path], names: tuple[str, str]
 ) -> None:
-    path = write(tmp_path / name, [{names[0]: "a", names[1]: "b", "label": "0"}])
-    with pytest.raises(UserError, match=f"{name}: labelled pairs .* are no triplets"):
+    rows = [{names[0]: "a", names[1]: "b", "label": "0", "category": "x"}, {names[0]: "c", names[1]: "d", "label": "1"}]
+    table = load_triplets(str(write(tmp_path / name, [{"category": None, **row} for row in rows])))
+    assert list(table) == [
+        {"anchor": "a", "positive": None, "negative": "b", "category": "x"},
+        {"anchor": "c", "positive": "d", "negative": None, "category": "all"},
+    ]
+
+
+# bug: the label was dropped, and training took each pair of label 0 for a positive
+@pytest.mark.parametrize(
+    "columns", [("anchor", "positive"), ("anchor", "candidate", "negative"), ("sentence1", "candidate"), ("anchor",)]
+)
+def test_a_label_beside_triplets_is_refused(tmp_path: Path, columns: Sequence[str]) -> None:
+    path = json_lines(tmp_path / "a.jsonl", [{**dict.fromkeys(columns, "a"), "label": 1}])
+    with pytest.raises(UserError, match=r"a.jsonl: labelled pairs are anchor, candidate, label"):
         load_triplets(str(path))
 
 
-def test_a_label_that_comes_late_is_refused_too(tmp_path: Path) -> None:
+def test_a_candidate_wants_a_label(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"a.jsonl: labelled pairs are anchor, candidate, label"):
+        load_triplets(str(json_lines(tmp_path / "a.jsonl", [{"anchor": "a", "candidate": "b"}])))
+
+
+@pytest.mark.parametrize("label", [1, 0, "", None, 2, "yes"])
+def test_a_label_that_comes_late_or_is_none_is_refused(tmp_path: Path, label: object) -> None:
     row = {"sentence1": "a", "sentence2": "b"}
-    with pytest.raises(UserError, match="a.jsonl: line 3: labelled pairs"):
-        load_triplets(str(json_lines(tmp_path / "a.jsonl", [row, row, {**row, "label": 1}])))
+    first = {**row, "label": 1} if label not in (0, 1) else row
+    with pytest.raises(
+        UserError, match=r"a.jsonl: line 3: (labelled pairs and triplets in one file|label '.*' must be)"
+    ):
+        load_triplets(str(json_lines(tmp_path / "a.jsonl", [first, first, {**row, "label": label}])))
+
+
+def test_numbers_that_the_loss_needs_stand_beside_the_texts(tmp_path: Path) -> None:
+    rows = [{"anchor": "a", "positive": "b", "teacher": value} for value in (0.25, "-1e3", 7, None, " ")]
+    table = load_triplets(str(json_lines(tmp_path / "a.jsonl", rows)), ["teacher"])
+    assert table["teacher"][:] == [0.25, -1000.0, 7.0, None, None]
+    assert "teacher" not in load_triplets(str(tmp_path / "a.jsonl")).column_names
+
+
+@pytest.mark.parametrize("value", ["high", "nan", "inf", True, [1]])
+def test_a_number_is_finite(tmp_path: Path, value: object) -> None:
+    path = json_lines(tmp_path / "a.jsonl", [{"anchor": "a", "positive": "b", "teacher": value}])
+    with pytest.raises(UserError, match="a.jsonl: line 1: column 'teacher' holds .*, not a finite number"):
+        load_triplets(str(path), ["teacher"])
+
+
+def test_a_column_that_the_loss_needs_must_be_there(tmp_path: Path) -> None:
+    path = json_lines(tmp_path / "a.jsonl", [{"anchor": "a", "positive": "b"}])
+    with pytest.raises(UserError, match="a.jsonl: line 1: no column 'teacher', which model.loss needs"):
+        load_triplets(str(path), ["teacher"])
+    with pytest.raises(UserError, match="minimal_pairs:train: has no column 'teacher', which model.loss needs"):
+        load_triplets("minimal_pairs:train", ["teacher"])
+
+
+def test_what_is_said_of_a_negative_no_labelled_pair_has(tmp_path: Path) -> None:
+    rows = [{"anchor": "a", "candidate": "b", "label": i, "teacher": i - 0.5} for i in (0, 1)]
+    table = load_triplets(str(json_lines(tmp_path / "a.jsonl", rows)), ["teacher", "teacher_negative"])
+    assert table["teacher"][:] == [-0.5, 0.5]
+    assert "teacher_negative" not in table.column_names
 
 
 @pytest.mark.parametrize("value", [["a", "b"], {"text": "a"}, True, 3.5])

@@ -22,7 +22,9 @@ from hypothesis import strategies as st
 
 from compret.data import NanoBEIR, NearMissPairs, Triplets
 from compret.data.collate import text_key
-from compret.data.triplets import ResumableLoader, TripletRows, TripletSource
+from compret.data.labels import Stratum
+from compret.data.row_loader import ResumableLoader, TripletRows
+from compret.data.triplet_source import TripletSource
 from compret.evaluation.suite import Suite
 from compret.nn.tokenizer import TextTokenizer
 from compret.types import TripletBatch, UserError
@@ -138,6 +140,13 @@ def test_random_negatives_are_positives_of_other_rows_and_seeded(tmp_path: Path)
     assert picked == [one[7], one[150], one[7]]
 
 
+def test_sources_of_the_same_rows_draw_other_negatives(make: Make, tmp_path: Path) -> None:
+    files = [write(tmp_path / f"{name}.jsonl", [{"anchor": f"a {i}", "positive": f"b {i}"} for i in range(40)])
+             for name in ("one", "two")]  # fmt: skip
+    one, two = ([row["negative"] for row in s.rows(range(40))] for s in make(files, random_negatives=True).sources)
+    assert one != two
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_random_negatives_differ_from_the_positive_where_many_share_it(tmp_path: Path, seed: int) -> None:
     rows = [{"anchor": f"a {i}", "positive": f"b {i % 12}"} for i in range(120)]
@@ -168,7 +177,8 @@ def test_each_row_without_a_negative_gets_a_random_one(tmp_path: Path, nothing: 
 
 def test_rows_of_several_sources_come_in_the_order_asked_for(tmp_path: Path) -> None:
     files = [numbered(tmp_path / "a.jsonl", 9), numbered(tmp_path / "b.jsonl", 9, negative="no")]
-    rows = TripletRows([TripletSource(file, 0, False) for file in files], [np.arange(9)[::-1], np.arange(3, 9)])
+    strata = [Stratum(0, np.arange(9)[::-1], 1.0), Stratum(1, np.arange(3, 9), 1.0)]
+    rows = TripletRows([TripletSource(file, 0, False) for file in files], strata)
     wanted = [(1, 0), (0, 0), (1, 5), (0, 8), (0, 0)]
     found = rows.__getitems__(wanted)
     assert [row["positive"] for row in found] == ["b cat 3 0", "a cat 8 0", "b cat 8 0", "a cat 0 0", "a cat 8 0"]

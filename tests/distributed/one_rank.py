@@ -18,7 +18,7 @@ import torch.distributed as dist
 from compret.data.collate import Collate
 from compret.losses import Binary, Contrast
 from compret.nn.verifiers import MapCNN, MapTransformer, MaxSim
-from compret.tasks import DualEncoder, SimilarityMapVerifier
+from compret.tasks import CrossEncoder, DualEncoder, SimilarityMapVerifier
 
 ROWS = 7
 LOSSES = {
@@ -30,15 +30,20 @@ LOSSES = {
     "cosines some": Contrast(candidates="own", others=4),
     "cosines labelled": Contrast(),
     "cosines binary": Binary(),
+    "cross": Binary(),
+    "cross symmetric": Contrast(symmetric=True),
+    "cross labelled": Contrast(),
 }
 MODELS = ("encoder", "maxsim", "cnn", "transformer", *LOSSES)
 
 
-def model(name: str, backbone: str, chunk_size: int | None) -> DualEncoder | SimilarityMapVerifier:
+def model(name: str, backbone: str, chunk_size: int | None) -> CrossEncoder | DualEncoder | SimilarityMapVerifier:
     torch.manual_seed(0)
     loss = LOSSES.get(name, Contrast())
     if name.startswith(("encoder", "cosines")):
         return DualEncoder(backbone, chunk_size=chunk_size, loss=loss)
+    if name.startswith("cross"):
+        return CrossEncoder(backbone, loss=loss)
     verifiers = {"maxsim": MaxSim, "cnn": MapCNN}
     verifier = verifiers[name]() if name in verifiers else MapTransformer(16, 1, 2, 32, max_length=32)
     return SimilarityMapVerifier(verifier, backbone, loss=loss, retention=0.5, chunk_size=chunk_size)
@@ -58,7 +63,7 @@ def gradients(name: str, rank: int, ranks: int, folder: Path, chunk_size: int | 
         row["positive"] = None
     mine = rows[rank * len(rows) // ranks : (rank + 1) * len(rows) // ranks]
     batch = Collate(task.encoder.tokenizer, passes=2)(mine)
-    loss = task.batch_loss(batch) if isinstance(task, DualEncoder) else sum(task.losses(batch))
+    loss = sum(task.losses(batch)) if isinstance(task, SimilarityMapVerifier) else task.batch_loss(batch)
     loss.backward()
     found = {n: p.grad.clone() for n, p in task.named_parameters() if p.grad is not None}
     for gradient in found.values():

@@ -111,7 +111,7 @@ def test_a_run_that_lost_one_rank_goes_on_where_it_was(
     assert wait_until(lambda: step_of(last) > 0, run)
     os.kill(next(pid for pid in children(run.pid) if is_rank(pid, 1)), signal.SIGKILL)
     try:
-        run.wait(timeout=20)
+        run.wait(timeout=120)
     except subprocess.TimeoutExpired:
         os.killpg(run.pid, signal.SIGKILL)
     run.communicate()
@@ -133,7 +133,7 @@ def test_two_ranks_that_are_told_to_end_do(
     assert wait_until(last.exists, run)
     ranks = children(run.pid)
     (os.killpg if all_of_them else os.kill)(run.pid, number)
-    _, said = run.communicate(timeout=60)
+    _, said = run.communicate(timeout=180)
     assert run.returncode == 128 + number, said
     assert wait_until(lambda: not any(map(is_running, ranks)))
     assert step_of(last) > 0

@@ -61,7 +61,7 @@ def test_a_requeued_job_goes_on_in_its_folder(
     assert 0 < step_of(run / "last.ckpt") < STEPS
 
     second = fit(tmp_path, tiny, triplets, slurm, 1)
-    said = [task.communicate(timeout=120)[1] for task in second]
+    said = [task.communicate(timeout=180)[1] for task in second]
     assert [task.returncode for task in second] == [0, 0], said
     assert f"the restarted SLURM job goes on in {run}" in said[0]
     assert f"goes on from {run / 'last.ckpt'}: from step " in said[0]

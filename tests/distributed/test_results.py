@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.processes import start
 
 SCRIPT = Path(__file__).with_name("one_rank_tests.py")
 TEXTS = [
@@ -24,7 +25,7 @@ def results(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> dict[tuple[
     folder = tmp_path_factory.mktemp("results")
     (folder / "tiny").symlink_to(tiny)
     (folder / "texts.json").write_text(json.dumps(TEXTS))
-    runs = [subprocess.Popen([sys.executable, str(SCRIPT), str(rank), str(folder)]) for rank in (0, 1)]
+    runs = [start([sys.executable, SCRIPT, rank, folder], stderr=None) for rank in (0, 1)]
     assert [run.wait(timeout=180) for run in runs] == [0, 0]
     return {(r, n): json.loads((folder / f"{r}_{n}.json").read_text()) for r, n in ((0, 1), (0, 2), (1, 2))}
 

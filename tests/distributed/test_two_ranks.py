@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 import torch
 
 from tests.distributed.one_rank import MODELS
+from tests.processes import start
 
 SCRIPT = Path(__file__).with_name("one_rank.py")
 
@@ -24,7 +24,7 @@ def gradients(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     texts = [f"the {'very ' * (i % 5)}{a} bit the {b}" for i, a in enumerate(animals) for b in animals if a != b]
     rows = [{"anchor": t, "positive": f"{t} in the river", "negative": t.replace("bit", "saw")} for t in texts]
     (folder / "triplets.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    runs = [subprocess.Popen([sys.executable, str(SCRIPT), str(rank), str(folder)]) for rank in (0, 1)]
+    runs = [start([sys.executable, SCRIPT, rank, folder], stderr=None) for rank in (0, 1)]
     assert [run.wait(timeout=180) for run in runs] == [0, 0]
     return folder
 

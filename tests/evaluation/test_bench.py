@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from compret.data import NanoBEIR
-from compret.data.near_miss import load_near_misses
+from compret.data.near_miss_files import load_near_misses
 from compret.evaluation.bench import Bench
 from compret.evaluation.cosine_scorer import CosineScorer
 from compret.evaluation.scorer import Scorer

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compret.evaluation.atomic import atomic_write
+from compret.atomic import atomic_write
 from compret.evaluation.near_miss import NearMissResult, NearMissSet
 from compret.evaluation.results import Results
 from compret.evaluation.retrieval import RetrievalResult, measured
@@ -94,6 +94,7 @@ def test_the_file_has_the_contract_s_shape(results: Results, tmp_path: Path) -> 
     assert all(set(row) == set(METRICS) for row in stored["retrieval"].values())
     rows = [stored["retrieval"][name]["ndcg@10"] for name in ("NanoNQ", "NanoFEVER", "cqa/android")]
     assert stored["retrieval"]["mean"]["ndcg@10"] == pytest.approx(sum(rows) / 3)
+    assert set(stored["nearmiss"]) == {"edits", "open", "one-class"}, "no mean over sets of no suite"
     assert stored["nearmiss"]["edits"] == results.all[3].metrics
     assert stored["timing"]["NanoNQ"] == {"encode": 1.5, "search": 0.25}
     counts = {"queries": 19, "dropped_queries": 1, "documents": 150}

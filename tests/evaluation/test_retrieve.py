@@ -204,11 +204,31 @@ def check_parity(
 
 
 @pytest.mark.parametrize("name", ["zoo", "park"])
+@pytest.mark.parametrize("prompts", [{}, {"query": "who saw ", "document": "the very small "}], ids=["", "prompts"])
 def test_numbers_are_those_of_sentence_transformers(
-    tiny: Path, tiny_encoder: TextEncoder, beir: Path, name: str
+    new_backbone: Callable[..., Path], beir: Path, tmp_path: Path, prompts: dict[str, str], name: str
 ) -> None:
     data = NanoBEIR(str(beir), [name]).load(0)
-    check_parity(SentenceTransformer(str(tiny), device="cpu"), tiny_encoder, data, 1e-9)
+    folder = str(new_backbone(tmp_path / "model", prompts=prompts))
+    check_parity(SentenceTransformer(folder, device="cpu"), TextEncoder(folder).eval(), data, 1e-9)
+
+
+def test_queries_and_documents_have_their_prompts_in_both_stages(
+    new_backbone: Callable[..., Path], beir: Path, tmp_path: Path
+) -> None:
+    prompts = {"query": "who saw ", "document": "the very small "}
+    encoder = TextEncoder(str(new_backbone(tmp_path / "model", prompts=prompts))).eval()
+    data = NanoBEIR(str(beir), ["park"]).load(0)
+    ranked = VerifierScorer(encoder, MaxSim()).rank(data)
+    assert ranked.recalled == CosineScorer(encoder).rank(data).run
+    document, score = ranked.run[data.query_ids[0]][0]
+    texts = (data.queries[0], "query"), (data.documents[data.document_ids.index(document)], "document")
+    states = []
+    for text, kind in texts:
+        batch = encoder.tokenizer.pad(encoder.tokenizer([text], kind).ids)  # type: ignore[arg-type]
+        with torch.inference_mode():
+            states.append(torch.nn.functional.normalize(encoder(batch).tokens_BMD[0], dim=1))
+    assert score == pytest.approx((states[0] @ states[1].T).amax(1).mean().item(), abs=1e-3)
 
 
 def test_what_was_done_to_the_texts_is_counted(tiny_encoder: TextEncoder, beir: Path) -> None:

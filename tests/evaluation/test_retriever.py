@@ -6,9 +6,9 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -245,6 +245,33 @@ def test_one_text_is_no_list_of_letters(guard: TwoStageRetriever) -> None:
         guard.search("text")
     with pytest.raises(UserError, match="index: takes a list"):
         guard.index(["text", 3])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(("k", "recall"), [(3, 20), (10, 4), (99, 1)])
+def test_a_search_finds_as_many_as_it_is_asked_for(
+    guard: TwoStageRetriever, sentences: list[str], k: int, recall: int
+) -> None:
+    """However few are recalled; they are the best by the verifier of those that are."""
+    found, near = guard.index(sentences[:30]).search(sentences[40:42], k, recall), max(k, recall)
+    everything = guard.search(sentences[40:42], 30, 30)
+    nearest = [guard.scorer.rank(Asked(sentences[:30], [query])) for query in sentences[40:42]]
+    for hits, every, recalled in zip(found, everything, nearest, strict=True):
+        assert recalled.recalled is not None
+        among = {int(document) for document, _ in recalled.recalled["q"][:near]}
+        assert [hit.row for hit in hits] == [hit.row for hit in every if hit.row in among][:k]
+
+
+class Asked(NamedTuple):
+    """Documents, and one query."""
+
+    documents: list[str]
+    queries: list[str]
+    name: str = "asked"
+    query_ids: Sequence[str] = ("q",)
+
+    @property
+    def document_ids(self) -> list[str]:
+        return [f"{row:012d}" for row in range(len(self.documents))]
 
 
 @pytest.fixture

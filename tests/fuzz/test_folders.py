@@ -130,7 +130,7 @@ def nano(root: Path, parts: Parts) -> list[str]:
     return ["nq"]
 
 
-@pytest.mark.parametrize("seed", cases(300))
+@pytest.mark.parametrize("seed", cases(150))
 @pytest.mark.parametrize("layout", [beir, nano])
 def test_a_retrieval_set_is_what_was_meant(
     tmp_path: Path, layout: Callable[[Path, Parts], list[str]], seed: int
@@ -195,7 +195,7 @@ CONTENTS = [
 ]
 
 
-@pytest.mark.parametrize("seed", cases(100))
+@pytest.mark.parametrize("seed", cases(50))
 @pytest.mark.parametrize("make", FOLDERS)
 def test_a_folder_of_rows_is_read_whole_or_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path, Table], None], seed: int

@@ -34,7 +34,7 @@ def export(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("seed", cases(120))
+@pytest.mark.parametrize("seed", cases(60))
 def test_an_export_works_or_is_one_line(
     export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
@@ -64,7 +64,7 @@ def checkpoint(tiny: Path) -> dict[str, Any]:
     return stored
 
 
-@pytest.mark.parametrize("seed", cases(120))
+@pytest.mark.parametrize("seed", cases(60))
 def test_a_checkpoint_works_or_is_one_line(
     checkpoint: dict[str, Any], tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:

@@ -180,7 +180,7 @@ def check(here: Path, command: str, code: int, said: str) -> None:
 
 
 @WARNINGS
-@pytest.mark.parametrize("seed", cases(80))
+@pytest.mark.parametrize("seed", cases(50))
 def test_an_option_takes_a_value_or_is_one_line(here: Path, compret: Run, tiny: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     command = one_of(["fit", "test", "predict", "validate"], rng)
@@ -192,7 +192,7 @@ def test_an_option_takes_a_value_or_is_one_line(here: Path, compret: Run, tiny: 
 
 
 @WARNINGS
-@pytest.mark.parametrize("seed", cases(80))
+@pytest.mark.parametrize("seed", cases(50))
 def test_options_of_a_config_are_taken_or_are_one_line(here: Path, compret: Run, tiny: Path, seed: int) -> None:
     """A tree of options with one value of another kind, or bytes that are no YAML."""
     rng = np.random.default_rng(seed)
@@ -215,7 +215,7 @@ def test_options_of_a_config_are_taken_or_are_one_line(here: Path, compret: Run,
 
 
 @WARNINGS
-@pytest.mark.parametrize("seed", cases(60))
+@pytest.mark.parametrize("seed", cases(30))
 def test_small_commands_take_any_words(here: Path, compret: Run, seed: int) -> None:
     rng = np.random.default_rng(seed)
     command = one_of(["ls", "cp", "init", "doctor", "perturb", "report"], rng)

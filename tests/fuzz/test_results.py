@@ -70,7 +70,7 @@ def test_untouched_results_read_back_the_same(written: Path) -> None:
     assert numbers(Results.read(written)) == numbers(some_results())
 
 
-@pytest.mark.parametrize("seed", cases(300))
+@pytest.mark.parametrize("seed", cases(120))
 def test_results_are_read_or_refused(written: Path, compret: Run, tmp_path: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     folder = shutil.copytree(written, tmp_path / "run")
@@ -88,7 +88,7 @@ def test_results_are_read_or_refused(written: Path, compret: Run, tmp_path: Path
         check_line(error)
 
 
-@pytest.mark.parametrize("seed", cases(300))
+@pytest.mark.parametrize("seed", cases(120))
 def test_files_beside_results_are_whole_or_refused(written: Path, compret: Run, tmp_path: Path, seed: int) -> None:
     """Rows that are gone are missed, since results.json says how many there were."""
     rng = np.random.default_rng(seed)
@@ -161,7 +161,7 @@ WORDS: list[Any] = [
 
 
 @pytest.mark.filterwarnings("ignore:Glyph")  # a name in letters that the figure's font lacks
-@pytest.mark.parametrize("seed", cases(200))
+@pytest.mark.parametrize("seed", cases(80))
 def test_report_takes_any_words(written: Path, compret: Run, tmp_path: Path, seed: int) -> None:
     rng = np.random.default_rng(seed)
     (tmp_path / "run").symlink_to(written)

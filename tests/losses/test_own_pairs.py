@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from compret.losses import Binary, Contrast, Loss, RankNet
-from compret.types import PairScores
+from compret.losses import Binary, Contrast, Distilled, Loss, RankNet
+from compret.types import PairScores, UserError
 
 B, ANCHORS = 5, (0, 2, 3)
 
@@ -116,3 +116,35 @@ def test_binary_learns_from_labelled_pairs_and_the_others_only_where_there_is_a_
     pairs = B + len(ANCHORS)
     expected = (value(Binary(), given) * pairs + sum(parts)) / (pairs + len(LONE))
     assert value(Binary(), more) == pytest.approx(expected, abs=1e-6)
+
+
+def test_distilled_takes_the_teachers_word_and_the_label_where_it_has_none() -> None:
+    given = scores()
+    teacher = [2.0, -1.0, math.nan, 0.5, 0.0], [-3.0, math.nan, 1.0]
+    found = value(
+        Distilled(0.5, 0.1, teacher_temperature=2.0, hard=0.25),
+        replace(given, teacher_positives_B=torch.tensor(teacher[0]), teacher_negatives_C=torch.tensor(teacher[1])),
+    )
+    pairs = [*zip(given.positives_B.tolist(), teacher[0], [1] * B, strict=True)]
+    pairs += zip(given.negatives_C.tolist(), teacher[1], [0] * 3, strict=True)
+    parts = []
+    for score, said, label in pairs:
+        target = label if math.isnan(said) else 0.75 / (1 + math.exp(-said / 2)) + 0.25 * label
+        logit = (score - 0.1) / 0.5
+        parts.append(math.log1p(math.exp(logit)) - target * logit)
+    assert found == pytest.approx(sum(parts) / len(parts), abs=1e-5)
+
+
+def test_distilled_with_labels_alone_is_binary() -> None:
+    given = scores()
+    nothing = torch.full((B,), math.nan)
+    told = replace(given, teacher_positives_B=nothing, teacher_negatives_C=nothing[:3])
+    assert value(Distilled(0.5, 0.1), told) == pytest.approx(value(Binary(0.5, 0.1), given), abs=1e-6)
+    ones = replace(told, teacher_positives_B=torch.zeros(B), teacher_negatives_C=torch.zeros(3))
+    assert value(Distilled(0.5, 0.1, hard=1.0), ones) == pytest.approx(value(Binary(0.5, 0.1), given), abs=1e-6)
+
+
+@pytest.mark.parametrize("option", [{"hard": -0.1}, {"hard": 1.1}, {"teacher_temperature": 0.0}, {"temperature": 0.0}])
+def test_distilled_refuses_what_is_no_share_or_temperature(option: dict[str, float]) -> None:
+    with pytest.raises(UserError, match=f"model.loss.{next(iter(option))}"):
+        Distilled(**option)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compret.metrics.calibration import calibrate
+from compret.metrics.calibration import Calibration, calibrate
 
 SCORES = st.lists(st.tuples(st.integers(-20, 20).map(lambda x: x / 8), st.integers(0, 1)), min_size=2, max_size=40)
 
@@ -52,6 +52,12 @@ def test_scores_that_do_not_separate_have_bounded_parameters(seed: int) -> None:
     assert abs(found.shift - scores.mean()) <= 101 * scores.std()
     assert found.validation_auroc is not None
     assert found.validation_auroc < 0.1
+
+
+def test_a_score_at_the_threshold_is_accepted() -> None:
+    """As f1 counts it: a threshold of 1.0 on cosines accepts equal texts."""
+    found = Calibration(threshold=1.0, false_accept_rate=0.05, temperature=0.1, shift=0.5)
+    assert [found.accepts(score) for score in (1.0 - 1e-12, 1.0, 1.0 + 1e-12)] == [False, True, True]
 
 
 def test_classes_that_do_not_overlap_have_finite_parameters() -> None:

@@ -158,11 +158,31 @@ def test_adapters_train_alone_and_are_merged_when_saved(tmp_path: Path, tiny: Pa
     np.testing.assert_allclose(peer(tmp_path / "export", sentences), expected, atol=1e-5)
 
 
+def test_adapters_have_the_scale_and_the_dropout_that_are_asked_for(tiny: Path) -> None:
+    def moved(lora: LoRA, training: bool = False) -> torch.Tensor:
+        """What adapters that are all the same add to a layer's output."""
+        encoder = TextEncoder(str(tiny), dropout=0.0, lora=lora).train(training)
+        layer = next(part for name, part in encoder.named_modules() if name.endswith("attention.self.query"))
+        x_BD = torch.linspace(-1, 1, 64).view(2, 32)
+        with torch.no_grad():
+            for name, parameter in layer.named_parameters():
+                if "lora_" in name:
+                    parameter.fill_(0.1)
+            return layer(x_BD) - layer.base_layer(x_BD)
+
+    once = moved(LoRA(rank=4, alpha=4))
+    torch.testing.assert_close(moved(LoRA(rank=4, alpha=12)), 3 * once)
+    torch.testing.assert_close(moved(LoRA(rank=4, alpha=4), training=True), once)
+    assert not torch.allclose(moved(LoRA(rank=4, alpha=4, dropout=0.5), training=True), once)
+
+
 def test_frozen_parameters_are_named_by_their_beginning(tiny: Path) -> None:
     encoder = TextEncoder(str(tiny), freeze=["embeddings", "encoder.layer.0"])
     names = [name.removeprefix("backbone.") for name, p in encoder.named_parameters() if p.requires_grad]
     assert names
     assert all(name.startswith("encoder.layer.1") for name in names)
+    with pytest.raises(UserError, match="no parameter of .* starts with 'encoder.lay'"):
+        TextEncoder(str(tiny), freeze=["encoder.lay"])
 
 
 def test_checkpointing_changes_no_gradient(tiny: Path, sentences: list[str]) -> None:

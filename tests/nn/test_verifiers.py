@@ -277,6 +277,39 @@ def test_blocks_keep_to_the_budget(name: str) -> None:
     assert verifier.floats(3, 17) ** 2 <= verifier.floats(3, 3) * verifier.floats(17, 17)
 
 
+@pytest.mark.parametrize(
+    "build",
+    [
+        MaxSim,
+        lambda: SoftAlignment(band=3, monotone=0.5),
+        MapCNN,
+        lambda: MapCNN((4, 8), 4, norm="batch", grid=48),
+        lambda: MapTransformer(32, 2, 2, 64, patch=4),
+        lambda: MapTransformer(32, 1, 1, 8, patch=8, grid=48),
+        lambda: Residual(MapTransformer(32, 1, 2, 32), SoftAlignment()),
+        lambda: ConditionalPenalty(MapCNN()),
+    ],
+    ids=["maxsim", "soft", "cnn", "grid cnn", "transformer", "grid transformer", "residual", "penalty"],
+)
+def test_a_pair_takes_about_the_floats_that_its_verifier_says(build: Make) -> None:
+    """As autograd counts what it keeps for the backward pass, beside the weights."""
+    verifier, pairs, m, n = build().train(), 8, 40, 24
+    weights, kept = {p.data_ptr() for p in verifier.parameters()}, {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if tensor.data_ptr() not in weights:
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
+        return tensor
+
+    masks = torch.ones(pairs, m, dtype=torch.bool), torch.ones(pairs, n, dtype=torch.bool)
+    maps = SimilarityMaps(torch.rand(pairs, m, n).requires_grad_(), *masks, torch.rand(pairs))
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        score_P = verifier(maps)
+    measured = sum(storage.nbytes() for storage in kept.values()) / 4 / pairs
+    assert len(score_P) == pairs
+    assert measured / 1.4 < verifier.floats(m, n) < measured * 6
+
+
 def test_batch_norm_sees_each_batch_once() -> None:
     """What is recomputed in the backward pass is no second batch."""
     once, twice = (MapCNN((4, 8), 4, norm="batch", dropout=0.0).train() for _ in range(2))

@@ -16,6 +16,7 @@ pytest.importorskip("lemminflect", reason="needs the extra `perturb`")
 
 from compret.perturb import pipeline
 from compret.perturb.perturber import LONGEST, Perturber, all_rules, chosen
+from compret.perturb.report import Sample
 from compret.perturb.rows import labelled_pairs, triplets
 from compret.perturb.types import Edit
 from compret.types import UserError
@@ -82,6 +83,25 @@ def test_texts_without_words_give_nothing_and_are_counted(text: str) -> None:
     perturber = Perturber(list(all_rules().values()))
     assert list(perturber.edits([text])) == [(text, [])]
     assert {sum(perturber.skipped[category].values()) for category in all_rules()} == {1}
+
+
+@pytest.mark.parametrize(("words", "made"), [(78, True), (90, False)])
+def test_a_sentence_of_too_many_words_is_skipped(words: int, made: bool) -> None:
+    sentence = "The architect designed the " + "very " * (words - 6) + "old museum."
+    perturber = Perturber(chosen(["negation"]))
+    ((_, edits),) = perturber.edits([sentence])
+    assert (len(edits), perturber.skipped["negation"]["no plain sentence"]) == ((1, 0) if made else (0, 1))
+
+
+def test_each_row_is_as_likely_in_a_sample_as_the_others() -> None:
+    counts: Counter[object] = Counter()
+    for seed in range(600):
+        sample = Sample(3, seed)
+        for number in range(10):
+            sample.add({"anchor": number})
+        assert len({row["anchor"] for row in sample.rows}) == 3
+        counts.update(row["anchor"] for row in sample.rows)
+    assert all(abs(counts[number] - 180) < 60 for number in range(10))
 
 
 def test_two_thousand_words() -> None:

@@ -20,8 +20,8 @@ from compret.losses import Binary, Contrast, Loss, RankNet
 from compret.metrics.calibration import Calibration, calibrate
 from compret.nn.encoder import TextEncoder
 from compret.nn.pair_scoring import joined
-from compret.nn.verifiers import MapTransformer, MaxSim
-from compret.tasks import SimilarityMapVerifier
+from compret.nn.verifiers import ConditionalPenalty, MapTransformer, MaxSim, Residual
+from compret.tasks import AdamW, SimilarityMapVerifier
 from compret.types import TripletBatch, UserError
 
 TRANSFORMER = '{"class_path": "MapTransformer", "init_args": {"width": 16, "layers": 1, "heads": 2, "max_length": 32}}'
@@ -153,13 +153,12 @@ def test_retention_is_zero_until_the_encoder_moves(tiny: Path, rows: list[dict[s
     assert not any("untouched" in name for name in task.state_dict())
 
 
-def test_encoder_and_verifier_have_their_own_rates(tiny: Path) -> None:
-    from compret.tasks.optimizer import AdamW, configure
-
-    task = SimilarityMapVerifier(MapTransformer(16, 1, 2, 32, max_length=32), str(tiny))
-    groups = configure([(task.encoder, AdamW(1e-5, 0.1)), (task.verifier, AdamW(1e-3, 0.2))], 10)[
-        "optimizer"
-    ].param_groups
+def test_encoder_and_verifier_have_their_own_rates(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    verifier, settings = MapTransformer(16, 1, 2, 32, max_length=32), (AdamW(1e-5, 0.1), AdamW(1e-3, 0.2))
+    task = SimilarityMapVerifier(verifier, str(tiny), optimizer=settings[0], verifier_optimizer=settings[1])
+    monkeypatch.setattr(Trainer, "estimated_stepping_batches", 10)
+    task.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    groups = task.configure_optimizers()["optimizer"].param_groups
     assert [(g["initial_lr"], g["weight_decay"]) for g in groups] == [(1e-5, 0.1), (1e-5, 0), (1e-3, 0.2), (1e-3, 0)]
 
 
@@ -181,7 +180,8 @@ def test_fit_test_and_python_agree(
     suites = json.dumps([{"class_path": "NearMissPairs", "init_args": {"files": [str(pairs)]}}])
     code, said = compret(
         *("fit", "--model", "SimilarityMapVerifier", "--model.verifier", TRANSFORMER, "--model.backbone", tiny),
-        *("--model.frozen", frozen, "--data.files", f"[{triplets}]", "--data.batch_size", "8", "--data.workers", "0"),
+        *("--model.frozen", frozen, "--model.special_tokens", "false" if frozen == "true" else "true"),
+        *("--data.files", f"[{triplets}]", "--data.batch_size", "8", "--data.workers", "0"),
         *("--data.validation", suites, "--trainer.max_steps", "4", *quiet, "--trainer.val_check_interval", "2"),
         *recall,
     )
@@ -248,6 +248,7 @@ def test_the_exported_threshold_is_that_of_the_exported_weights(
     code, said = compret(
         *("fit", "--model", "SimilarityMapVerifier", "--model.verifier", TRANSFORMER, "--model.backbone", tiny),
         *("--model.verifier_optimizer.lr", "0.1", "--data.files", f"[{triplets}]", "--data.batch_size", "8"),
+        *("--model.false_accept_rate", "0.3"),
         *("--data.validation", suites, "--trainer.max_steps", "5", "--trainer.val_check_interval", every),
         *("--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false", "--data.holdout", "0"),
         *(["--trainer.check_val_every_n_epoch", "null"] if every > 5 else []),
@@ -263,7 +264,7 @@ def test_the_exported_threshold_is_that_of_the_exported_weights(
         task = SimilarityMapVerifier(MapTransformer(16, 1, 2, max_length=32), str(tiny)).eval()
         task.load_state_dict(checkpoint["state_dict"])
         scores_P = data.evaluate(VerifierScorer(task.encoder, task.verifier)).scores_P
-        expected = calibrate(scores_P, data.labels, 0.05)
+        expected = calibrate(scores_P, data.labels, 0.3)
         assert expected is not None
         assert checkpoint["compret"]["calibration"]["threshold"] == pytest.approx(expected.threshold, abs=1e-4)
         thresholds.append(expected.threshold)
@@ -280,9 +281,10 @@ def test_special_tokens_are_kept_or_left_out_in_testing_too(tiny: Path, special_
     states = [F.normalize(task.encoder(task.encoder.tokenizer.pad(i)).tokens_BMD[0], dim=1) for i in ids]
     left, right = states if special_tokens else (x[1:-1] for x in states)
     forward, backward = ((a @ b.T).amax(1).mean().item() for a, b in ((left, right), (right, left)))
+    assert abs(forward - backward) > 1e-2
     found = task.scorer().pairs(["the dog bit the man"], ["no cat"]).scores_P[0]
     # token states are kept in half precision
-    assert min(abs(found - forward), abs(found - (forward + backward) / 2)) < 3e-4
+    assert found == pytest.approx((forward + backward) / 2, abs=3e-4)
 
 
 def test_an_anchor_is_no_negative_of_itself(tiny: Path) -> None:
@@ -320,8 +322,10 @@ def test_retention_is_the_mean_over_texts(tiny: Path, rows: list[dict[str, Any]]
 
 
 def test_mistakes_are_one_line(tiny: Path, tiny_encoder: TextEncoder, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="the verifier takes maps of 16 tokens"):
-        SimilarityMapVerifier(MapTransformer(max_length=16), str(tiny))
+    short = MapTransformer(max_length=16)
+    for verifier in (short, Residual(short), ConditionalPenalty(short), Residual(MaxSim(), short)):
+        with pytest.raises(UserError, match="the verifier takes maps of 16 tokens"):
+            SimilarityMapVerifier(verifier, str(tiny))
     retriever = TwoStageRetriever(tiny_encoder, MaxSim())
     with pytest.raises(UserError, match="not calibrated"):
         retriever.same("a", "b")

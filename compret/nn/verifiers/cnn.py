@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from compret.nn.dropout import FastDropout
 from compret.nn.simmap import SimilarityMaps
 from compret.nn.verifiers.base import Verifier
 
@@ -43,7 +42,7 @@ class MapCNN(Verifier):
         self.convolutions = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in pairwise(sizes))
         kind = nn.BatchNorm2d if norm == "batch" else CellNorm
         self.norms = nn.ModuleList(kind(width) for width in widths)
-        self.head = nn.Sequential(nn.Linear(widths[-1], hidden), nn.ReLU(), FastDropout(dropout), nn.Linear(hidden, 1))
+        self.head = nn.Sequential(nn.Linear(widths[-1], hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, 1))
         self.grid, self.bounded = grid, bounded
         self.max_tokens = grid or self.max_tokens
         self.floats_per_cell = 9 + 4 * widths[0] + widths[1]

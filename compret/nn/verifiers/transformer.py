@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from compret.nn.dropout import FastDropout
 from compret.nn.simmap import SimilarityMaps
 from compret.nn.verifiers.base import Verifier
 from compret.nn.verifiers.cnn import padded_to
@@ -56,9 +55,9 @@ class MapTransformer(Verifier):
         shapes = [side * side + 1] if grid else [side, side]
         self.places = nn.ParameterList(nn.Parameter(torch.randn(s, width) * 0.02) for s in shapes)
         self.norm = nn.LayerNorm(width)
-        self.dropout = FastDropout(dropout)
+        self.dropout = nn.Dropout(dropout)
         self.layers = nn.ModuleList(Layer(width, heads, feedforward, dropout) for _ in range(layers))
-        self.head = nn.Sequential(nn.Linear(width, width), nn.GELU(), FastDropout(dropout), nn.Linear(width, 1))
+        self.head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, 1))
         self.floats_per_patch = 1 + layers * (8 * width + 2 * feedforward)
 
     def floats(self, m: int, n: int) -> int:
@@ -103,7 +102,7 @@ class Layer(nn.Module):
         self.project = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
         self.feedforward = nn.Sequential(nn.Linear(width, feedforward), nn.GELU(), nn.Linear(feedforward, width))
-        self.dropout = FastDropout(dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x_PTW: Tensor, mask_PT: Tensor) -> Tensor:
         x_PTW = x_PTW + self.dropout(self._attend(self.norms[0](x_PTW), mask_PT))

@@ -10,7 +10,9 @@ import torch
 from torch import nn
 
 from compret.nn import TextEncoder
-from compret.nn.dropout import FastDropout, attention, dropout, keep_mask, use_fast_dropout
+from compret.nn.cpu import CPUKernels
+from compret.nn.cpu.dropout import DROPOUT, FastDropout, attention, dropout, keep_mask, use_fast_dropout
+from compret.nn.dropout import set_dropout
 
 
 @pytest.mark.parametrize("probability", [0.001, 0.1, 0.5, 0.9])
@@ -63,10 +65,11 @@ def test_attention_without_dropout_is_torchs_and_with_it_has_its_mean() -> None:
     torch.testing.assert_close(torch.stack(dropped).mean(0), expected, atol=0.06, rtol=0)
 
 
-def test_a_model_gets_one_probability_everywhere(tiny: Path) -> None:
-    own = TextEncoder(str(tiny))
+@pytest.mark.parametrize("cpu_kernels", ["auto", "off"])
+def test_a_model_gets_one_probability_everywhere(tiny: Path, cpu_kernels: CPUKernels) -> None:
+    own = TextEncoder(str(tiny), cpu_kernels=cpu_kernels)
     assert {m.p for m in own.modules() if isinstance(m, nn.Dropout)} == {0.1}
-    off = TextEncoder(str(tiny), dropout=0.0)
+    off = TextEncoder(str(tiny), dropout=0.0, cpu_kernels=cpu_kernels)
     assert {m.p for m in off.modules() if isinstance(m, nn.Dropout)} == {0.0}
     batch = off.tokenizer.pad(off.tokenizer(["the dog bit the man", "a cat"], "query").ids)
     assert torch.equal(off(batch).pooled_BD, off(batch).pooled_BD)
@@ -91,7 +94,8 @@ def test_modernbert_gets_every_dropout_and_stays_finite_where_padding_outruns_it
     sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2}
     torch.manual_seed(0)
     model = ModernBertModel(ModernBertConfig(vocab_size=50, local_attention=8, **sizes, **special)).train()
-    use_fast_dropout(model, 0.1)
+    set_dropout(model, 0.1)
+    use_fast_dropout(model, frozenset({DROPOUT}))
     assert all(isinstance(layer.attn.out_drop, FastDropout) for layer in model.layers)
     mask = torch.ones(2, 32, dtype=torch.long)
     mask[1, 5:] = 0

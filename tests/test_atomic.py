@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from compret.evaluation.atomic import atomic_write
+from compret.atomic import atomic_write
 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from compret.evaluation.atomic import atomic_write
+from compret.atomic import atomic_write
 with atomic_write(Path(sys.argv[1])) as file:
     file.write("half")
     file.flush()
