@@ -60,12 +60,12 @@ def read(path: str, max_length: int | None = None) -> Ends:
     folder = _export_of(Path(path)) if Path(path).is_file() else Path(path)
     name = str(folder) if folder.is_dir() else path
     if not (folder / SETTINGS).exists():
-        return Ends(path, TextEncoder(name, max_length), None, {})
+        return Ends(path, TextEncoder(name, max_length=max_length), None, {})
     if recall_folder(folder):
         raise UserError(f"{path}: has a recall encoder of its own, which is not interpolated; merge without it")
     settings = guard_settings(folder)
     guard = {key: value for key, value in settings.content.items() if key != "calibration"}
-    return Ends(path, TextEncoder(name, max_length), load_verifier(folder, settings), guard)
+    return Ends(path, TextEncoder(name, max_length=max_length), load_verifier(folder, settings), guard)
 
 
 def _export_of(file: Path) -> Path:
