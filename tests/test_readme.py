@@ -23,6 +23,8 @@ SMALL = {
     "test": "--model.backbone tiny --model.max_length 32 --trainer.accelerator cpu --trainer.enable_progress_bar false",
     "predict": "--model.backbone tiny --model.max_length 32 --trainer.accelerator cpu",
     "report": "",
+    "audit": "--model tiny",
+    "explain": "--model tiny",
 }
 """Options that make a command small; the last one given wins, so the README's own are parsed all the same."""
 
@@ -62,6 +64,8 @@ def folder(
         swap = "sentence1,sentence2,category\nthe dog bit the man,the man bit the dog,swap\n"
         (root / "structneg.csv").write_text(swap)
         (root / "calibration.csv").write_text("anchor,candidate,label\na dog,the dog,1\na dog,no dog,0\n")
+        rows = [f"a dog {i},{word} {i},{i % 2}\n" for i in range(20) for word in ("the dog", "no dog")]
+        (root / "mine.csv").write_text("".join(["anchor,candidate,label\n", *rows]))
         (root / "texts.txt").write_text("the dog bit the man\n")
     monkeypatch.chdir(root)
     return root

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from compret.evaluation.atomic import atomic_write
+from compret.atomic import atomic_write
 from compret.evaluation.audit import Audit, Example
 from compret.evaluation.versions import versions
 from compret.metrics.decisions import Decisions, Share

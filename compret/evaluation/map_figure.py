@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from compret.evaluation.atomic import atomic_path
+from compret.atomic import atomic_path
 from compret.evaluation.explain import Explanation
 from compret.types import UserError, printable
 
