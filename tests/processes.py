@@ -23,7 +23,7 @@ def start(command: Sequence[object], **settings: Any) -> subprocess.Popen[str]:
     return subprocess.Popen([*map(str, command)], env=environment, start_new_session=True, **{**pipes, **settings})
 
 
-def finish(run: subprocess.Popen[str], timeout: float = 180) -> str:
+def finish(run: subprocess.Popen[str], timeout: float = 500) -> str:
     """What a process said that must end well."""
     _, said = run.communicate(timeout=timeout)
     assert run.returncode == 0, said[-3000:]
@@ -38,14 +38,14 @@ def run_here(command: Sequence[object]) -> None:
     assert main([*map(str, command[len(COMPRET) :])]) == 0
 
 
-def outcome(command: Sequence[object], timeout: float = 180, **settings: Any) -> tuple[int, str]:
+def outcome(command: Sequence[object], timeout: float = 500, **settings: Any) -> tuple[int, str]:
     """Exit code and all that was said."""
     run = start(command, **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **settings})
     said, _ = run.communicate(timeout=timeout)
     return run.returncode, said
 
 
-def wait_until(condition: Callable[[], object], run: subprocess.Popen[str] | None = None, seconds: float = 60) -> bool:
+def wait_until(condition: Callable[[], object], run: subprocess.Popen[str] | None = None, seconds: float = 180) -> bool:
     """Whether something came true, before that time was over and before the process ended."""
     until = time.monotonic() + seconds
     while not condition():

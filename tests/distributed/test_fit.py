@@ -141,7 +141,7 @@ def test_two_ranks_that_are_told_to_end_do(
     assert wait_until(last.exists, run)
     ranks = children(run.pid)
     (os.killpg if all_of_them else os.kill)(run.pid, number)
-    _, said = run.communicate(timeout=60)
+    _, said = run.communicate(timeout=180)
     assert run.returncode == 128 + number, said
     assert wait_until(lambda: not any(map(is_running, ranks)))
     assert step_of(last) > 0
