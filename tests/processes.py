@@ -34,7 +34,7 @@ def kill_all() -> None:
             os.killpg(_STARTED.pop().pid, signal.SIGKILL)
 
 
-def finish(run: subprocess.Popen[str], timeout: float = 180) -> str:
+def finish(run: subprocess.Popen[str], timeout: float = 500) -> str:
     """What a process said that must end well."""
     _, said = run.communicate(timeout=timeout)
     assert run.returncode == 0, said[-3000:]
@@ -49,7 +49,7 @@ def run_here(command: Sequence[object]) -> None:
     assert main([*map(str, command[len(COMPRET) :])]) == 0
 
 
-def outcome(command: Sequence[object], timeout: float = 180, **settings: Any) -> tuple[int, str]:
+def outcome(command: Sequence[object], timeout: float = 500, **settings: Any) -> tuple[int, str]:
     """Exit code and all that was said."""
     run = start(command, **{"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, **settings})
     said, _ = run.communicate(timeout=timeout)

@@ -100,6 +100,8 @@ def test_what_torchrun_started_is_compared(alone: pytest.MonkeyPatch) -> None:
     check_launch(8, 2)
     with pytest.raises(UserError, match=r"16 processes on 2 nodes, .* counts 8 on 1: add .*devices 8 .*num_nodes 2 "):
         check_launch(8, 1)
+    with pytest.raises(UserError, match=r"16 processes on 2 nodes, .* counts 16 on 1: add .*devices 8 .*num_nodes 2 "):
+        check_launch(16, 1)
 
 
 def test_what_srun_started_is_compared(alone: pytest.MonkeyPatch) -> None:

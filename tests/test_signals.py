@@ -31,7 +31,7 @@ def ends_with(command: Sequence[object], number: int, after: float) -> tuple[int
     assert run.stderr.readline() == "main\n"
     time.sleep(after)
     run.send_signal(number)
-    _, said = run.communicate(timeout=60)
+    _, said = run.communicate(timeout=180)
     return run.returncode, said
 
 

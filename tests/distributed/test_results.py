@@ -26,7 +26,7 @@ def results(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> dict[tuple[
     (folder / "tiny").symlink_to(tiny)
     (folder / "texts.json").write_text(json.dumps(TEXTS))
     runs = [start([sys.executable, SCRIPT, rank, folder], stderr=None) for rank in (0, 1)]
-    assert [run.wait(timeout=180) for run in runs] == [0, 0]
+    assert [run.wait(timeout=500) for run in runs] == [0, 0]
     return {(r, n): json.loads((folder / f"{r}_{n}.json").read_text()) for r, n in ((0, 1), (0, 2), (1, 2))}
 
 

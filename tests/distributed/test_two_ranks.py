@@ -25,7 +25,7 @@ def gradients(tmp_path_factory: pytest.TempPathFactory, tiny: Path) -> Path:
     rows = [{"anchor": t, "positive": f"{t} in the river", "negative": t.replace("bit", "saw")} for t in texts]
     (folder / "triplets.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     runs = [start([sys.executable, SCRIPT, rank, folder], stderr=None) for rank in (0, 1)]
-    assert [run.wait(timeout=180) for run in runs] == [0, 0]
+    assert [run.wait(timeout=500) for run in runs] == [0, 0]
     return folder
 
 

@@ -31,6 +31,7 @@ from compret.evaluation.verifier_scorer import Recall, VerifierScorer
 from compret.metrics.near_miss import best_f1_threshold
 from compret.nn.backbone import MINILM, load_backbone
 from compret.nn.encoder import TextEncoder
+from compret.nn.simmap import SimilarityMaps
 from compret.nn.verifiers import MaxSim, Verifier
 
 KS = (1, 3, 5, 10)
@@ -99,6 +100,21 @@ def test_two_stages_on_disk_rank_like_those_in_memory(tiny_encoder: TextEncoder,
     for one, other in zip(*rankings, strict=True):
         assert torch.equal(one.scores_QK, other.scores_QK)
         assert torch.equal(one.rows_QK, other.rows_QK)
+
+
+class Undecided(Verifier):
+    """Scores all pairs alike."""
+
+    def forward(self, maps: SimilarityMaps) -> torch.Tensor:
+        return torch.zeros_like(maps.cosine_P)
+
+
+def test_equal_scores_of_a_verifier_stand_in_the_order_of_ids(tiny_encoder: TextEncoder, beir: Path) -> None:
+    ranked = VerifierScorer(tiny_encoder, Undecided()).rank(NanoBEIR(str(beir), ["zoo"]).load(0))
+    assert ranked.recalled is not None
+    for query, ranking in ranked.run.items():
+        assert [document for document, _ in ranking] == sorted(document for document, _ in ranked.recalled[query])
+    assert ranked.run != ranked.recalled
 
 
 def test_another_encoder_recalls_and_its_cosine_counts(

@@ -73,6 +73,18 @@ def test_a_length_that_is_set_still_cuts_when_the_special_tokens_are_known(tiny:
     assert ([len(ids) for ids in cut.ids], cut.truncated) == ([8, 4], 1)
 
 
+def test_texts_are_cut_and_counted_in_blocks_of_any_size(
+    tiny: Path, sentences: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = TextEncoder(str(tiny), max_length=12).tokenizer
+    whole = tokenizer(sentences, "query")
+    assert 0 < whole.truncated < len(sentences)
+    monkeypatch.setattr("compret.nn.tokenizer._BLOCK", 7)
+    blocks = tokenizer(sentences, "query")
+    assert [ids.tolist() for ids in blocks.ids] == [ids.tolist() for ids in whole.ids]
+    assert blocks.truncated == whole.truncated
+
+
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(padding=st.integers(0, 20), others=st.lists(st.integers(0, 59), max_size=5))
 def test_neither_padding_nor_neighbours_change_a_vector(

@@ -125,12 +125,27 @@ def test_maxsim_is_that_of_sentence_transformers() -> None:
     torch.testing.assert_close(score_all(MaxSim(), queries, candidates), expected, rtol=1e-5, atol=1e-6)
 
 
+class Always(Verifier):
+    """One score for every pair."""
+
+    def __init__(self, score: float) -> None:
+        super().__init__(score=score)
+        self.score = score
+
+    def forward(self, maps: SimilarityMaps) -> Tensor:
+        return torch.full_like(maps.cosine_P, self.score)
+
+
 def test_the_penalty_is_its_formula() -> None:
     query, candidate = states(4, 6), states(5, 3, seed=1)
     base, raw = (score_pairs(v, query, candidate) for v in (PooledCosine(), MeanMap()))
     expected = base - 0.5 * torch.sigmoid(20 * (base - 0.2)) * (1 - raw.clamp(0, 1))
     got = score_pairs(ConditionalPenalty(MeanMap(), 0.5, 0.2), query, candidate)
     torch.testing.assert_close(got, expected)
+    for score, cut in ((5.0, 1.0), (0.3, 0.3), (-5.0, 0.0)):
+        expected = base - 0.5 * torch.sigmoid(20 * (base - 0.2)) * (1 - cut)
+        got = score_pairs(ConditionalPenalty(Always(score), 0.5, 0.2), query, candidate)
+        torch.testing.assert_close(got, expected)
 
 
 def plain_cnn(net: MapCNN, cells: Tensor) -> float:

@@ -254,6 +254,14 @@ def test_shards_are_files_of_the_folder(sharded: Path, name: str) -> None:
         stored_model(sharded)
 
 
+def test_a_shard_that_is_a_link_is_refused(sharded: Path) -> None:
+    shard = next(sharded.glob("*.distcp"))
+    shard.rename(sharded.parent / "out.distcp")
+    shard.symlink_to(sharded.parent / "out.distcp")
+    with pytest.raises(UserError, match=r"\.metadata: cannot be read .*is no file of the folder"):
+        stored_model(sharded)
+
+
 def test_weights_that_are_no_numbers_are_refused(tiny: Path) -> None:
     task = SimilarityMapVerifier(backbone=str(tiny))
     checkpoint: dict[str, Any] = {"state_dict": {k: v.clone() for k, v in task.state_dict().items()}}
