@@ -26,6 +26,7 @@ UV := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --
 demo: .venv/base
 	$(BIN)/compret experiment experiments/demo.yaml --root demo
 	$(BIN)/compret report demo/logs/demo/untouched demo/logs/demo/baseline demo/logs/demo/structneg
+	$(BIN)/compret report demo/logs/demo --baseline untouched --out demo/report
 
 test: .venv/ready
 	$(BIN)/ruff check compret tests

@@ -19,6 +19,8 @@ COMMANDS = {
     "test": "run benchmark suites and write results.json; NanoBEIR with the default backbone if nothing is given",
     "predict": "embed the lines of a text file",
     "experiment": "run what is missing of a matrix of runs, each a fit and a test",
+    "merge": "write a model between two of one architecture",
+    "mteb": "write a results.json as MTEB's files",
     "perturb": "make near-misses and paraphrases of the texts in a file",
     "audit": "is my semantic cache safe? what a model lets through and loses, by category, at a threshold",
     "explain": "why two texts match: their scores, the words that differ, the similarity map",
@@ -70,6 +72,15 @@ def _command(arguments: list[str]) -> int:
 
             ending.how = "unwind"
             return experiment(arguments[1:])
+        if command == "merge":
+            from compret.merge import merge
+
+            ending.how = "unwind"
+            return merge(arguments[1:])
+        if command == "mteb":
+            from compret.mteb_files import mteb
+
+            return mteb(arguments[1:])
         if command == "perturb":
             from compret.perturb_command import main as perturb
 

@@ -31,10 +31,12 @@ def check_model(option: str, name: str) -> Path | None:
     """The folder that a user's model is; None for what may be a hub id, which only the hub can tell.
 
     Raises:
-        UserError: it is a file, or a folder that is not there.
+        UserError: it is a file, or a folder that is not there or holds no model.
     """
     path = Path(name).expanduser()
     if "\0" not in name and path.is_dir():
+        if not any((path / file).is_file() for file in ("config.json", "modules.json")):
+            raise UserError(f"{option} {name}: no model there; give a folder such as checkpoints/NAME/VERSION/export")
         return path
     if "\0" not in name and path.is_file():
         beside = path.parent / "export"

@@ -101,6 +101,7 @@ def test_pairs_of_a_file_calibrate(compret: Run, tiny: Path, pairs: Path, tmp_pa
         ([], "--model"),
         (["--model", "no/such/model"], "--model no/such/model: no such folder"),
         (["--model", "last.ckpt"], "--model last.ckpt: a file; give a model's folder, such as checkpoints/NAME"),
+        (["--model", "."], "--model .: no model there"),
         (["--model", "none.ckpt"], "--model none.ckpt: no such folder"),
         (["--model", "TINY", "--pairs", "none.jsonl"], "none.jsonl: no such file"),
         (["--model", "TINY", "--pairs", "empty.jsonl"], "empty.jsonl: the file is empty"),
@@ -146,6 +147,7 @@ def test_what_it_says_next_follows_from_what_it_found(compret: Run, tiny: Path, 
 
 
 def test_a_mistake_needs_no_torch(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
     code = (
         "import sys; from compret.__main__ import main\n"
         "assert main(['audit', '--model', '.', '--threshold', '2']) == 2\n"
@@ -153,7 +155,7 @@ def test_a_mistake_needs_no_torch(tmp_path: Path) -> None:
         "assert main(['explain', 'a', ' ']) == 2\n"
         "sys.exit(sorted({'torch', 'lightning', 'transformers', 'matplotlib'} & set(sys.modules)) or 0)"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.DEVNULL, cwd=tmp_path)
 
 
 @pytest.mark.slow

@@ -1,4 +1,7 @@
-"""configs/cluster: each overlay fits any config and trains on two processes; the SLURM scripts launch what they say."""
+"""configs/cluster: each overlay fits any config; torchrun's trains; the SLURM scripts launch what they say.
+
+Those of one machine, of shards and of SLURM train in distributed/: test_fit.py, test_shards.py, test_requeue.py.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,6 @@ from compret.distributed import Job, Launch, check_cores, check_launch, launch, 
 from compret.types import UserError
 from tests.processes import outcome
 
-DISTRIBUTED = Path(__file__).parent / "distributed"
 CLUSTER = shipped_configs()[-1] / "cluster"
 Run = Callable[..., tuple[int, str]]
 
@@ -37,10 +39,10 @@ def test_an_overlay_goes_behind_any_config(compret: Run, base: str, overlay: Pat
     assert after["trainer"]["max_steps"] == before["trainer"]["max_steps"]
 
 
-def command(folder: Path, tiny: Path, triplets: Path, overlay: str) -> list[str]:
-    """One step on two CPU processes with an overlay."""
+def command(folder: Path, tiny: Path, triplets: Path) -> list[str]:
+    """One step on two CPU processes with the overlay for torchrun."""
     return [
-        *("compret", "fit", "--config", "encoder_structneg.yaml", "--config", f"cluster/{overlay}"),
+        *("compret", "fit", "--config", "encoder_structneg.yaml", "--config", "cluster/torchrun.yaml"),
         *("--model.backbone", str(tiny), "--model.max_length", "32", "--data.files", f"[{triplets}]"),
         *("--data.weights", "null", "--data.batch_size", "8", "--data.validation", "null", "--data.workers", "0"),
         *("--trainer.max_steps", "1", "--trainer.default_root_dir", str(folder), "--trainer.accelerator", "cpu"),
@@ -55,35 +57,12 @@ def versions(folder: Path, name: str = "encoder_structneg") -> list[str]:
     )
 
 
-@pytest.mark.slow
-def test_two_processes_train_into_one_folder(tmp_path: Path, tiny: Path, triplets: Path) -> None:
-    """That of slurm.yaml, which also queues itself anew, is in distributed/test_requeue.py."""
-    code, said = outcome([sys.executable, "-m", *command(tmp_path, tiny, triplets, "ddp.yaml")])
-    assert code == 0, said
-    assert versions(tmp_path) == ["checkpoints/version_0", "logs/version_0"]
-    assert (tmp_path / "checkpoints" / "encoder_structneg" / "version_0" / "export" / "model.safetensors").is_file()
-
-
-@pytest.mark.slow
-def test_two_processes_hold_a_shard_each(tmp_path: Path, tiny: Path, triplets: Path) -> None:
-    """Lightning's FSDP wants GPUs; all else of the overlay is as it is."""
-    shards = ("--trainer.strategy.class_path", "cpu_shards.CPUShards")
-    started = [sys.executable, "-m", *command(tmp_path, tiny, triplets, "fsdp.yaml"), *shards]
-    code, said = outcome(
-        started, env={"PYTHONPATH": os.pathsep.join([str(DISTRIBUTED), os.environ.get("PYTHONPATH", "")])}
-    )
-    assert code == 0, said
-    assert versions(tmp_path) == ["checkpoints/version_0", "logs/version_0"]
-    shards_of = (tmp_path / "checkpoints" / "encoder_structneg" / "version_0" / "last.ckpt").glob("__*.distcp")
-    assert len(list(shards_of)) == 2
-
-
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m"]
 
 
 @pytest.mark.slow
 def test_torchrun_trains_into_one_folder(tmp_path: Path, tiny: Path, triplets: Path) -> None:
-    code, said = outcome([*TORCHRUN, *command(tmp_path, tiny, triplets, "torchrun.yaml")])
+    code, said = outcome([*TORCHRUN, *command(tmp_path, tiny, triplets)])
     assert code == 0, said
     assert versions(tmp_path) == ["checkpoints/version_0", "logs/version_0"]
 
@@ -91,7 +70,7 @@ def test_torchrun_trains_into_one_folder(tmp_path: Path, tiny: Path, triplets: P
 @pytest.mark.slow
 def test_processes_that_torchrun_started_alone_say_so(tmp_path: Path, tiny: Path, triplets: Path) -> None:
     arguments = [
-        *command(tmp_path, tiny, triplets, "torchrun.yaml"),
+        *command(tmp_path, tiny, triplets),
         "--trainer.devices",
         "auto",
         "--trainer.strategy",

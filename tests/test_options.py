@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from jsonargparse import Namespace
 from safetensors.torch import load_file
 
 from compret.__main__ import main
 from compret.config_files import shipped_configs
+from compret.data import Triplets
+from compret.options import check_numbers
+from compret.types import UserError
 
 Run = Callable[..., tuple[int, str]]
 QUIET = (
@@ -180,6 +184,25 @@ def test_words_of_lightning_without_a_file_are_refused(compret: Run, word: str, 
     code, said = compret("test", "--ckpt_path", word)
     assert code == 2
     assert f"compret: --ckpt_path {word}: {reason}" in said
+
+
+def test_the_smallest_and_largest_numbers_are_taken() -> None:
+    check_numbers(Namespace({"checkpoint_every": 1, "seed_everything": 0, "trainer": {"gradient_clip_val": 0}}))
+    check_numbers(Namespace({"seed_everything": 2**32 - 1, "trainer": {"log_every_n_steps": 0, "max_steps": -1}}))
+    with pytest.raises(UserError, match="--seed_everything 4294967296: at most 4294967295"):
+        check_numbers(Namespace({"seed_everything": 2**32}))
+
+
+@pytest.mark.parametrize(("words", "seed"), [((), 42), (("--seed_everything", "7"), 7)])
+def test_the_seed_is_that_of_the_data_too(
+    compret: Run, tiny: Path, triplets: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], seed: int
+) -> None:
+    def stopped(self: Triplets, stage: str) -> None:
+        raise UserError(f"the data's seed is {self.seed}")
+
+    monkeypatch.setattr(Triplets, "setup", stopped)
+    code, said = compret("fit", "--model.backbone", tiny, *small(triplets, 1), *words)
+    assert (code, f"compret: the data's seed is {seed}\n" in said) == (2, True), said
 
 
 def test_help_says_what_a_checkpoint_path_may_be(compret: Run) -> None:

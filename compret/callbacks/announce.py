@@ -14,10 +14,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from compret.callbacks.monitors import Throughput
-from compret.files import Settings
-from compret.nn.verifiers.description import check_description, describe
+from compret.evaluation.guard_files import is_known
 from compret.tasks import DualEncoder, SimilarityMapVerifier
-from compret.types import UserError
 
 log = logging.getLogger(__name__)
 _ELSEWHERE = "pydoc.yaml"
@@ -148,11 +146,8 @@ def _explain(folder: Path, module: LightningModule) -> list[str]:
     """The command that shows what an export sees in two texts, where it can be loaded by its files alone."""
     if not (folder / "export").exists() or not isinstance(module, DualEncoder | SimilarityMapVerifier):
         return []
-    if isinstance(module, SimilarityMapVerifier):
-        try:
-            check_description(Settings("the verifier", describe(module.verifier)))
-        except UserError:  # a class of the user's, which nothing imports
-            return []
+    if isinstance(module, SimilarityMapVerifier) and not is_known(module.verifier):
+        return []
     return [f"explain a pair: {shlex.join(['compret', 'explain', *_A_PAIR, '--model', str(folder / 'export')])}"]
 
 

@@ -36,6 +36,8 @@ class Throughput(Callback):
     """
 
     texts_per_second: float | None = None
+    since: float
+    started: float
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.device = trainer.strategy.root_device

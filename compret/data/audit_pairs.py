@@ -78,6 +78,7 @@ def _halves(data: NearMissSet, seed: int) -> AuditPairs | None:
         return None
     counts = {**data.counts, "calibration_pairs": len(calibration.labels)}
     words = f"half of {data.name}, whose texts stand in no tested pair (seed {seed})"
+    calibration = replace(calibration, name=f"{data.name} to calibrate on")
     return AuditPairs(replace(tested, counts=counts), calibration, words)
 
 

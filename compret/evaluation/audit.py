@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
@@ -62,18 +63,21 @@ class Audit:
     """Of the pairs that a threshold was fitted on here: name, fingerprint, near_misses, paraphrases, auroc, counts."""
 
     def false_accepts(self, most: int) -> list[Example]:
-        """The near-misses with the highest scores."""
-        return self._examples(0, most)
+        """The near-misses with the highest scores, no text twice."""
+        return list(islice(self._examples(0), most))
 
     def lost(self, most: int) -> list[Example]:
-        """The paraphrases with the lowest scores."""
-        return self._examples(1, most)
+        """The paraphrases with the lowest scores, no text twice."""
+        return list(islice(self._examples(1), most))
 
-    def _examples(self, label: int, most: int) -> list[Example]:
-        data, scores_P = self.result.data, self.result.scores_P
-        order = np.argsort(scores_P if label else -scores_P, kind="stable")
-        rows = order[np.array(data.labels)[order] == label][:most].tolist()
-        return [Example(data.anchors[r], data.candidates[r], data.categories[r], float(scores_P[r])) for r in rows]
+    def _examples(self, label: int) -> Iterator[Example]:
+        """The pairs of a label, the worst first."""
+        data, scores_P, seen = self.result.data, self.result.scores_P, set[str]()
+        for row in np.argsort(scores_P if label else -scores_P, kind="stable").tolist():
+            texts = data.anchors[row], data.candidates[row]
+            if data.labels[row] == label and seen.isdisjoint(texts):
+                seen.update(texts)
+                yield Example(*texts, data.categories[row], float(scores_P[row]))
 
     def to_dict(self, examples: int = 20) -> dict[str, Any]:
         """What audit.json holds (see `compret.evaluation.audit_files`), but its meta."""

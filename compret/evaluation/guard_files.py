@@ -13,7 +13,7 @@ from compret.evaluation.verifier_scorer import Recall
 from compret.files import Settings, inside, read_json
 from compret.metrics.calibration import Calibration
 from compret.nn.verifiers import Verifier
-from compret.nn.verifiers.description import describe, load
+from compret.nn.verifiers.description import check_description, describe, load
 from compret.types import UserError
 
 SETTINGS, WEIGHTS, RECALL = "verifier.json", "verifier.safetensors", "recall"
@@ -33,6 +33,15 @@ def save_verifier(
         recall.encoder.save(folder / RECALL)
     save_file({k: v.contiguous().cpu() for k, v in verifier.state_dict().items()}, folder / WEIGHTS)
     (folder / SETTINGS).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+def is_known(verifier: Verifier) -> bool:
+    """Whether an export of it is loaded by its files alone: it is of compret's classes, and no user's, at any depth."""
+    try:
+        check_description(Settings("the verifier", describe(verifier)))
+    except UserError:
+        return False
+    return True
 
 
 def guard_settings(folder: Path) -> Settings:

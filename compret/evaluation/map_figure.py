@@ -36,14 +36,15 @@ def draw_map(found: Explanation, path: Path) -> None:
     (down, across), map_MN = found.tokens, found.map_MN
     height, width = (min(max(_SMALL[0], _INCHES * len(side) + 1.5), _SMALL[1]) for side in (down, across))
     figure, axes = pyplot.subplots(figsize=(width + 1, height), layout="constrained")
-    image = axes.imshow(map_MN, vmin=min(0.0, float(map_MN.min())), vmax=1.0, cmap="viridis", aspect="auto")
+    lowest = min(0.0, float(map_MN.min()))
+    image = axes.imshow(map_MN, vmin=lowest, vmax=1.0, cmap="viridis", aspect="auto")
     size = 8 if max(map(len, found.tokens)) <= 60 else 5
     axes.set_xticks(range(len(across)), list(map(printable, across)), rotation=60, ha="right", fontsize=size)
     axes.set_yticks(range(len(down)), list(map(printable, down)), fontsize=size)
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         label.set_parse_math(False)
     if max(map(len, found.tokens)) <= _NUMBERED:
-        middle = (image.norm.vmin + 1) / 2
+        middle = (lowest + 1) / 2
         for (m, n), value in np.ndenumerate(map_MN):
             colour = "black" if value > middle else "white"
             axes.text(n, m, f"{value:.2f}".replace("0.", "."), ha="center", va="center", fontsize=6.5, color=colour)

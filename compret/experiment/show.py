@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from compret.experiment.parts import Part
+from compret.experiment.parts import Part, State
 from compret.experiment.records import LOG
 from compret.experiment.runner import Board, Row
 from compret.tables import plain
@@ -45,6 +45,8 @@ class Picture:
 
     def __init__(self, live: Live, at_once: int) -> None:
         self.live, self.at_once = live, at_once
+        self.drawn: tuple[int, list[State]] | None = None
+        """The second and the states that the table shows."""
 
     def say(self, text: str) -> None:
         self.live.console.print(text, markup=False, highlight=False)
@@ -52,6 +54,9 @@ class Picture:
     def draw(self, rows: Sequence[Row]) -> None:
         from rich.console import Group
 
+        if self.drawn == (drawn := (int(time.monotonic()), [row.state for row in rows])):
+            return
+        self.drawn = drawn
         table = _table(rows, self.live.console.height - _AROUND)
         self.live.update(Group(table, f"\n{summary(rows, self.at_once)}"))
 
@@ -64,7 +69,7 @@ def board(at_once: int) -> Iterator[Board]:
         return
     from rich.live import Live
 
-    with Live(refresh_per_second=4) as live:
+    with Live(refresh_per_second=2) as live:
         yield Picture(live, at_once)
 
 

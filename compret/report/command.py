@@ -71,7 +71,7 @@ def _formats(text: str) -> tuple[str, ...]:
 def _whole(options: argparse.Namespace) -> int:
     from compret.report.whole import whole
 
-    found = whole(options.runs, options.baseline, options.metrics == "paper", options.layout)
+    found = whole(options.runs, options.baseline, options.metrics == "paper", options.layout, options.paper)
     for table in found.tables:
         if not options.out and table.is_short:
             _show(table)

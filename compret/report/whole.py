@@ -13,6 +13,7 @@ from compret.report.families import Family, families, references
 from compret.report.grid import Reference
 from compret.report.measures import Style
 from compret.report.near_miss_tables import near_miss_tables
+from compret.report.published import published_tables
 from compret.report.verifier_tables import verifier_tables
 
 
@@ -28,7 +29,13 @@ class Whole:
     notes: tuple[str, ...]
 
 
-def whole(given: Sequence[str], baseline: str | None = None, paper: bool = False, layout: str = "combined") -> Whole:
+def whole(
+    given: Sequence[str],
+    baseline: str | None = None,
+    paper: bool = False,
+    layout: str = "combined",
+    published: bool = False,
+) -> Whole:
     """Read the runs and measure what they say.
 
     Args:
@@ -36,6 +43,7 @@ def whole(given: Sequence[str], baseline: str | None = None, paper: bool = False
         baseline: see `families`.
         paper: metrics as in the paper.
         layout: of the encoders' tables.
+        published: with the paper's numbers beside ours.
 
     Raises:
         UserError: there are no runs, or no such baseline.
@@ -47,7 +55,10 @@ def whole(given: Sequence[str], baseline: str | None = None, paper: bool = False
         *encoder_tables(evidence, grouped, reference, style, layout),
         *verifier_tables(evidence, reference, style),
         *near_miss_tables(evidence, reference, style),
+        *(published_tables(evidence, grouped, style) if published else ()),
     )
+    if published and not any(table.name.startswith("published_") for table in tables):
+        evidence.problems.append("--paper: no system here is one that the paper gives numbers of")
     notes = (*collection.notes, *_versions(collection.runs), *dict.fromkeys(evidence.problems))
     return Whole(collection, evidence, grouped, reference, tables, notes)
 

@@ -38,7 +38,7 @@ def restored(path: Path, device: str | None = None) -> ScoringModel:
 def _options(path: Path, recipe: dict[str, Any]) -> dict[str, Any]:
     """A recipe's plain values as what the model's class takes."""
     lora, verifier = recipe.get("lora"), recipe.get("verifier")
-    made = {"lora": LoRA(**lora)} if lora else {}
+    made: dict[str, Any] = {"lora": LoRA(**lora)} if lora else {}
     if verifier:
         made["verifier"] = build(Settings(f"--ckpt_path {path}: 'verifier'", verifier), loaded())
     return {**recipe, **made}

@@ -17,7 +17,6 @@ from safetensors.torch import load_file
 from tests.processes import (
     COMPRET,
     ON_CPU,
-    TWO_RANKS,
     children,
     finish,
     is_rank,
@@ -29,6 +28,11 @@ from tests.processes import (
 )
 
 STEPS = 20
+OVERLAY = (
+    *("--config", "cluster/ddp.yaml", "--trainer.devices", "2", "--trainer.precision", "32-true"),
+    *("--matmul_precision", "highest"),
+)
+"""The overlay of one machine, but for what wants a GPU."""
 ENDS = (sys.executable, str(Path(__file__).with_name("ends.py")))
 
 
@@ -40,7 +44,7 @@ def command(
         *(*program, "fit", "--model.backbone", tiny, "--model.dropout", 0, "--model.optimizer.lr", 1e-3, *ON_CPU),
         *("--data.files", f"[{file}]", "--data.batch_size", 16 // ranks, "--data.holdout", 0.1),
         *("--trainer.max_steps", STEPS, "--trainer.default_root_dir", folder, "--checkpoint_every", 2),
-        *(TWO_RANKS if ranks > 1 else ()),
+        *(OVERLAY if ranks > 1 else ()),
         *more,
     ]
 
@@ -79,6 +83,10 @@ def test_two_ranks_end_with_the_weights_of_one(one_process: tuple[Path, Path], t
     """And no thread between them outlives it: one that lets go of a tensor while Python ends aborts it at times."""
     file, one = one_process
     finish(fit(tmp_path, tiny, file, 2, program=(*ENDS, str(tmp_path))))
+    assert [path.name for room in ("logs", "checkpoints") for path in (tmp_path / room / "fit").iterdir()] == [
+        "version_0",
+        "version_0",
+    ]
     before = load_file(tiny / "model.safetensors")
     assert max((weights(one)[k] - before[k]).abs().max() for k in before) > 1e-3
     assert_equal(weights(tmp_path), weights(one), 1e-5)

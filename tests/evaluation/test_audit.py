@@ -56,7 +56,10 @@ def test_counts_are_those_of_a_loop_over_sentence_transformers_cosines(
     highest = max((c, a) for c, a, label in zip(cosines, tested.anchors, tested.labels, strict=True) if not label)
     assert found.false_accepts(1)[0].anchor == highest[1]
     assert found.false_accepts(1)[0].score == pytest.approx(highest[0], abs=1e-5)
-    assert [e.score for e in found.lost(99)] == sorted(e.score for e in found.lost(99))
+    worst = found.lost(99)
+    assert [example.score for example in worst] == sorted(example.score for example in worst)
+    texts = [text for example in worst for text in (example.anchor, example.candidate)]
+    assert len(set(texts)) == len(texts) > 40
 
 
 def test_the_calibrated_threshold_is_fitted_on_the_other_pairs(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling
+from transformers import AutoTokenizer
 
 from compret.evaluation.encode import encode
 from compret.nn.encoder import LoRA, TextEncoder
@@ -96,6 +97,7 @@ def test_a_saved_encoder_is_loaded_by_sentence_transformers(
         for parameter in encoder.parameters():
             parameter.add_(0.01)
     encoder.save(tmp_path / "export")
+    assert AutoTokenizer.from_pretrained(str(tmp_path / "export")).model_max_length == 9
     expected = encode(encoder, sentences, "query").unit_ND.numpy()
     np.testing.assert_allclose(peer(tmp_path / "export", sentences, prompt_name="query"), expected, atol=1e-5)
     np.testing.assert_allclose(ours(tmp_path / "export", sentences), expected, atol=1e-6)
@@ -115,7 +117,7 @@ def test_pooling_is_that_of_sentence_transformers_on_both_sides(pooling: Any, si
 @pytest.fixture
 def decoder(tmp_path: Path, tiny: Path) -> Path:
     """A Llama of width 32 that pools the last token, as 7B embedders do; its tokenizer pads on the left."""
-    from transformers import AutoTokenizer, LlamaConfig, LlamaModel
+    from transformers import LlamaConfig, LlamaModel
 
     folder = tmp_path / "decoder"
     tokenizer = AutoTokenizer.from_pretrained(str(tiny), padding_side="left")

@@ -16,8 +16,9 @@ pytest.importorskip("lemminflect", reason="needs the extra `perturb`")
 
 from compret.perturb import pipeline
 from compret.perturb.perturber import LONGEST, Perturber, all_rules, chosen
+from compret.perturb.report import Sample
 from compret.perturb.rows import labelled_pairs, triplets
-from compret.perturb.types import Edit
+from compret.perturb.types import Edit, Edits, Random, Span
 from compret.types import UserError
 
 SENTENCES = (
@@ -82,6 +83,60 @@ def test_texts_without_words_give_nothing_and_are_counted(text: str) -> None:
     perturber = Perturber(list(all_rules().values()))
     assert list(perturber.edits([text])) == [(text, [])]
     assert {sum(perturber.skipped[category].values()) for category in all_rules()} == {1}
+
+
+@pytest.mark.parametrize(("words", "made"), [(78, True), (90, False)])
+def test_a_sentence_of_too_many_words_is_skipped(words: int, made: bool) -> None:
+    sentence = "The architect designed the " + "very " * (words - 6) + "old museum."
+    perturber = Perturber(chosen(["negation"]))
+    ((_, edits),) = perturber.edits([sentence])
+    assert (len(edits), perturber.skipped["negation"]["no plain sentence"]) == ((1, 0) if made else (0, 1))
+
+
+class Fixed:
+    """A rule that gives one text whatever the sentence."""
+
+    category, label, nothing = "fixed", 0, "nothing sound"
+
+    def __init__(self, made: str) -> None:
+        self.made = made
+
+    def apply(self, sent: Span, rng: Random) -> Edits:
+        yield self.made
+
+
+@pytest.mark.parametrize(
+    ("made", "is_sound"),
+    [
+        ("The dog saw the man.", True),
+        ("the dog bit The man.", False),
+        ("The dog dog bit the man.", False),
+        ("The dog bit the The man.", False),
+    ],
+)
+def test_what_changes_nothing_or_doubles_a_word_is_no_edit(made: str, is_sound: bool) -> None:
+    perturber = Perturber([Fixed(made)])
+    ((_, edits),) = perturber.edits(["The dog bit the man."])
+    assert [edit.text for edit in edits] == [made] * is_sound
+    assert perturber.skipped["fixed"]["nothing sound"] == (not is_sound)
+
+
+@pytest.mark.parametrize("number", ["2", "3", "1,901"])
+def test_a_number_is_always_another(number: str) -> None:
+    for seed in range(8):
+        ((text, edits),) = Perturber(chosen(["quantity"]), seed).edits([f"The museum owns {number} paintings."])
+        assert [edit.text != text for edit in edits] == [True]
+
+
+def test_each_row_is_as_likely_in_a_sample_as_the_others() -> None:
+    counts: Counter[object] = Counter()
+    for seed in range(600):
+        sample = Sample(3, seed)
+        for number in range(10):
+            sample.add({"anchor": number})
+        assert len({row["anchor"] for row in sample.rows}) == 3
+        counts.update(row["anchor"] for row in sample.rows)
+    assert all(abs(counts[number] - 180) < 60 for number in range(10))
 
 
 def test_two_thousand_words() -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch import Trainer
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
 
 from compret.data.collate import Collate
 from compret.losses import Binary, Contrast, RankNet
+from compret.nn.cosines import Cosines
+from compret.nn.encoder import TextEncoder
 from compret.tasks import AdamW, DualEncoder
+from compret.tasks.batch_scores import pair_scores
 from compret.tasks.optimizer import configure, rate_factor
 from compret.types import UserError
 
@@ -112,6 +118,79 @@ def test_biases_and_norms_do_not_decay(tiny: Path) -> None:
     assert (decayed["weight_decay"], plain["weight_decay"]) == (0.5, 0.0)
     assert {p.ndim for p in decayed["params"]} == {2}
     assert {p.ndim for p in plain["params"]} == {1}
+
+
+def test_what_decays_is_known_after_a_strategy_has_cut_it_into_flat_shards(tiny: Path) -> None:
+    task = DualEncoder(str(tiny))
+    sizes = [sum(p.numel() for p in group["params"]) for group in AdamW().groups(task)]
+    task.setup("fit")
+    for parameter in task.parameters():
+        parameter.data = parameter.data.flatten()
+    assert [sum(p.numel() for p in group["params"]) for group in AdamW().groups(task)] == sizes
+
+
+def test_every_step_and_rank_draws_random_numbers_of_its_own(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the seed alone, so that a resumed run draws the same, and ranks drop different cells."""
+    rows = [{"anchor": "the dog", "positive": "a dog"}]
+    drawn: dict[tuple[int, int, int], float] = {}
+    for seed, rank, step in [*itertools.product((1, 2), (0, 1), (0, 1, 2)), (1, 0, 0)]:
+        torch.manual_seed(seed)
+        task = DualEncoder(str(tiny))
+        task.trainer = Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+        task.on_fit_start()
+        monkeypatch.setattr("compret.tasks.base.rank", lambda rank=rank: rank)
+        monkeypatch.setattr(type(task.trainer.fit_loop), "total_batch_idx", step)
+        task.on_train_batch_start(Collate(task.encoder.tokenizer)(rows), step)
+        number = torch.rand(()).item()
+        assert drawn.setdefault((seed, rank, step), number) == number
+    assert len(set(drawn.values())) == 12
+
+
+@pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*LeafSpec:FutureWarning")
+def test_the_validation_loss_is_the_mean_over_rows(tiny: Path, rows: list[dict[str, Any]]) -> None:
+    """Also where batches have different numbers of them."""
+    task = DualEncoder(str(tiny), loss=Binary(0.1, 0.5))
+    batches = [
+        Collate(task.encoder.tokenizer)([{**row, "negative": None} for row in part]) for part in (rows[:6], rows[6:])
+    ]
+    quiet = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    trainer = Trainer(accelerator="cpu", **quiet)
+    loader = DataLoader(batches, batch_size=None)  # type: ignore[arg-type]
+    (found,) = trainer.validate(task, loader, verbose=False)
+    with torch.no_grad():
+        first, second = (task.eval().batch_loss(batch).item() for batch in batches)
+    assert abs(first - second) > 1e-3
+    assert found["val_loss"] == pytest.approx((6 * first + 2 * second) / 8, rel=1e-5)
+
+
+ROWS = [
+    {"anchor": "the dog", "positive": "a dog", "teacher": 0.9},
+    {"anchor": "the cat", "positive": "the dog", "negative": "no cat", "teacher": 0.8, "teacher_negative": 0.1},
+    {"anchor": "no bird", "positive": None, "negative": "a bird", "teacher_negative": 0.2},
+]
+
+
+def test_a_loss_is_given_what_it_needs_of_the_rows(tiny_encoder: TextEncoder) -> None:
+    """Masks of both directions, and a teacher's scores beside the pairs that they are of."""
+    batch = Collate(tiny_encoder.tokenizer, columns=("teacher", "teacher_negative"))(ROWS)
+    texts = Cosines(torch.randn(7, 4, generator=torch.Generator().manual_seed(0)))
+    scores = pair_scores(batch, Contrast(symmetric=True).needs, texts)
+    assert scores.duplicates_BC is not None
+    assert scores.duplicates_BC.tolist() == [[True, True, False, False], [False, True, False, False]]
+    assert scores.duplicates_BA is not None
+    assert scores.duplicates_BA.tolist() == [[True, False], [True, True]]
+    assert scores.teacher_positives_B is not None
+    assert scores.teacher_positives_B.tolist() == pytest.approx([0.9, 0.8])
+    assert scores.teacher_negatives_C is not None
+    assert scores.teacher_negatives_C.tolist() == pytest.approx([0.1, 0.2])
+    assert scores.anchors_T.tolist() == [1]
+    own_C = (texts.unit_TD[[1, 2]] * texts.unit_TD[[5, 6]]).sum(1)
+    torch.testing.assert_close(scores.negatives_C, own_C)
 
 
 def test_bad_options_are_named(tiny: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -15,12 +16,13 @@ from torch.nn import functional as F
 from compret.data.collate import Collate
 from compret.evaluation.near_miss import NearMissSet
 from compret.evaluation.retriever import TwoStageRetriever
+from compret.evaluation.vectors import half_on_disk
 from compret.evaluation.verifier_scorer import VerifierScorer
 from compret.losses import Binary, Contrast, Loss, RankNet
 from compret.metrics.calibration import Calibration, calibrate
 from compret.nn.encoder import TextEncoder
 from compret.nn.pair_scoring import joined
-from compret.nn.verifiers import ConditionalPenalty, MapTransformer, MaxSim, Residual
+from compret.nn.verifiers import ConditionalPenalty, MapTransformer, MaxSim, MeanMap, Residual
 from compret.tasks import AdamW, SimilarityMapVerifier
 from compret.types import TripletBatch, UserError
 
@@ -88,8 +90,9 @@ def test_a_budget_changes_no_loss(tiny: Path, rows: list[dict[str, Any]]) -> Non
     torch.testing.assert_close(losses[0], losses[1], rtol=1e-5, atol=1e-5)
 
 
-def test_frozen_training_encodes_each_text_once(tiny: Path, rows: list[dict[str, Any]]) -> None:
-    frozen = SimilarityMapVerifier(MaxSim(), str(tiny), frozen=True)
+@pytest.mark.parametrize("special_tokens", [True, False])
+def test_frozen_training_encodes_each_text_once(tiny: Path, rows: list[dict[str, Any]], special_tokens: bool) -> None:
+    frozen = SimilarityMapVerifier(MeanMap(), str(tiny), frozen=True, special_tokens=special_tokens)
     batch = batch_of(frozen, rows)
     first, _ = frozen.losses(batch)
     texts = len(
@@ -99,8 +102,12 @@ def test_frozen_training_encodes_each_text_once(tiny: Path, rows: list[dict[str,
     again, _ = frozen.losses(batch)
     assert frozen.cache.encoded == texts - 1
     assert torch.equal(first, again)
-    trained = SimilarityMapVerifier(MaxSim(), str(tiny)).eval()
+    trained, other = (
+        SimilarityMapVerifier(MeanMap(), str(tiny), special_tokens=kept).eval()
+        for kept in (special_tokens, not special_tokens)
+    )
     torch.testing.assert_close(first, trained.losses(batch)[0], rtol=0, atol=5e-3)
+    assert (first - other.losses(batch)[0]).abs().item() > 0.02
 
 
 @pytest.mark.parametrize(("budget", "told"), [(1 << 20, 0), (20 * 2 * 32, 1), (0, 1)])
@@ -127,13 +134,33 @@ def test_states_are_kept_in_as_many_files_as_it_takes(
 
 
 def test_what_the_disk_has_no_room_for_is_encoded_again(
-    tiny: Path, rows: list[dict[str, Any]], caplog: pytest.LogCaptureFixture, files_of_a_kilobyte: None
+    tiny: Path,
+    rows: list[dict[str, Any]],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    files_of_a_kilobyte: None,
 ) -> None:
+    """And the disk is asked once, not for each text."""
+    asked = Mock(side_effect=half_on_disk)
+    monkeypatch.setattr("compret.tasks.frozen.half_on_disk", asked)
     task = SimilarityMapVerifier(MaxSim(), str(tiny), frozen=True)
     first, again = (task.losses(batch_of(task, rows))[0] for _ in range(2))
     assert torch.equal(first, again)
     assert caplog.text.count("0 texts are kept and the others encoded each time") == 1
     assert "set TMPDIR" in caplog.text
+    assert asked.call_count == 1
+
+
+def test_a_text_has_other_states_as_a_query_and_as_a_document(tiny: Path) -> None:
+    prompts = {"query_prompt": "who saw ", "document_prompt": "the very small "}
+    rows = [{"anchor": "the dog", "positive": "a cat"}, {"anchor": "a cat", "positive": "the dog"}]
+    frozen, trained = (SimilarityMapVerifier(MeanMap(), str(tiny), frozen=f, **prompts).eval() for f in (True, False))  # type: ignore[arg-type]
+    batch = batch_of(frozen, rows)
+    states = frozen.cache.states(frozen.encoder, batch, True)
+    expected = joined([trained._states(tokens) for tokens in batch.passes])[batch.places]
+    assert states.lengths == expected.lengths
+    torch.testing.assert_close(states.unit_TD, expected.unit_TD, rtol=0, atol=1e-3)
+    assert frozen.cache.encoded == 4
 
 
 def test_special_tokens_can_be_left_out(tiny: Path) -> None:
@@ -180,7 +207,8 @@ def test_fit_test_and_python_agree(
     suites = json.dumps([{"class_path": "NearMissPairs", "init_args": {"files": [str(pairs)]}}])
     code, said = compret(
         *("fit", "--model", "SimilarityMapVerifier", "--model.verifier", TRANSFORMER, "--model.backbone", tiny),
-        *("--model.frozen", frozen, "--data.files", f"[{triplets}]", "--data.batch_size", "8", "--data.workers", "0"),
+        *("--model.frozen", frozen, "--model.special_tokens", "false" if frozen == "true" else "true"),
+        *("--data.files", f"[{triplets}]", "--data.batch_size", "8", "--data.workers", "0"),
         *("--data.validation", suites, "--trainer.max_steps", "4", *quiet, "--trainer.val_check_interval", "2"),
         *recall,
     )
@@ -318,6 +346,21 @@ def test_retention_is_the_mean_over_texts(tiny: Path, rows: list[dict[str, Any]]
     pairs = [[t.encoder(t.encoder.tokenizer.pad(i)).pooled_BD[0] for t in (task, untouched)] for i in ids]
     expected = 3.0 * sum(1 - F.cosine_similarity(a, b, dim=0).item() for a, b in pairs) / len(texts)
     assert task.losses(batch_of(task, rows))[1].item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_step_trains_on_the_loss_and_on_what_was_lost(
+    tiny: Path, rows: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = SimilarityMapVerifier(MaxSim(), str(tiny), retention=3.0).eval()
+    with torch.no_grad():
+        for parameter in task.encoder.parameters():
+            parameter.add_(torch.linspace(-0.1, 0.1, parameter.numel()).view_as(parameter))
+    batch, logged = batch_of(task, rows), {}
+    monkeypatch.setattr(task, "log", lambda name, value, **_: logged.update({name: value.item()}))
+    loss, retained = (part.item() for part in task.losses(batch))
+    assert retained > 0.1
+    assert task.training_step(batch, 0).item() == pytest.approx(loss + retained)
+    assert logged == pytest.approx({"train_loss": loss, "train_retention": retained})
 
 
 def test_mistakes_are_one_line(tiny: Path, tiny_encoder: TextEncoder, tmp_path: Path) -> None:
