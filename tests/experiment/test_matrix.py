@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compret.experiment.matrix import Run, expand
@@ -32,6 +32,7 @@ def runs(content: Any, **values: Any) -> dict[str, Run]:
     return {run.name: run for run in expand(content, "m.yaml", values).runs}
 
 
+@settings(max_examples=40, deadline=None)
 @given(AXES)
 def test_every_cell_is_there_once(axes: dict[str, list[Any]]) -> None:
     found = expand(matrix(axes=axes), "m.yaml").runs
@@ -40,6 +41,7 @@ def test_every_cell_is_there_once(axes: dict[str, list[Any]]) -> None:
     assert [run.name for run in found] == ["-".join(map(str, cell.values())) for cell in cells]
 
 
+@settings(max_examples=40, deadline=None)
 @given(AXES, st.data())
 def test_what_is_excluded_is_gone_and_nothing_else(axes: dict[str, list[Any]], data: st.DataObject) -> None:
     axis = data.draw(st.sampled_from(sorted(axes)))
@@ -48,6 +50,7 @@ def test_what_is_excluded_is_gone_and_nothing_else(axes: dict[str, list[Any]], d
     assert [run for run in expand(matrix(axes=axes), "m.yaml").runs if run.axes[axis] not in gone] == list(left)
 
 
+@settings(max_examples=40, deadline=None)
 @given(AXES)
 def test_texts_take_the_values_of_their_cell(axes: dict[str, list[Any]]) -> None:
     options = {axis: f"{{{axis}}}" for axis in axes} | {"all": " ".join(f"<{{{axis}}}>" for axis in axes)}
@@ -57,6 +60,7 @@ def test_texts_take_the_values_of_their_cell(axes: dict[str, list[Any]]) -> None
         assert filled["all"] == " ".join(f"<{run.axes[axis]}>" for axis in axes)
 
 
+@settings(max_examples=40, deadline=None)
 @given(AXES.filter(lambda axes: "seed" not in axes), st.lists(st.integers(0, 9), min_size=1, unique=True))
 def test_a_system_is_a_run_without_its_seed(axes: dict[str, list[Any]], seeds: list[int]) -> None:
     found = expand(matrix(axes={**axes, "seed": seeds}), "m.yaml").runs
