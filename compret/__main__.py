@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command: 0, 2 for a mistake of the user's, told in one line, 130 after Ctrl-C, 143 after SIGTERM."""
     with ending.listening(is_last=argv is None):
         end_with_launcher()
+        _find_own_files()
         try:
             code = _command(list(sys.argv[1:] if argv is None else argv))
         except BaseException as error:
@@ -47,6 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             ending.say()
             return ending.code  # whatever else went wrong on the way out
         return code if ending.told is None else ending.code
+
+
+def _find_own_files() -> None:
+    """A file beside the working directory can be named by its import path; last of all, so that it hides no package."""
+    here = os.getcwd()
+    if here not in sys.path:
+        sys.path.append(here)
 
 
 def _command(arguments: list[str]) -> int:

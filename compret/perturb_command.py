@@ -46,8 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     near, same = ([rule.category for rule in all_rules().values() if rule.label == label] for label in (0, 1))
     add("file", type=local_path, help="texts: JSON lines, CSV, TSV or Parquet")
     add("--column", default="text", help="the column that holds the texts; text if not given")
-    add("--categories", type=_listed, default=near, help=f"near-misses to make, by commas: {', '.join(near)}")
-    add("--paraphrases", type=_listed, default=same, help=f"paraphrases to make, by commas: {', '.join(same)}")
+    own = "or file.Class of your own"
+    add("--categories", type=_listed, default=near, help=f"near-misses to make, by commas: {', '.join(near)}, {own}")
+    add("--paraphrases", type=_listed, default=same, help=f"paraphrases to make, by commas: {', '.join(same)}, {own}")
     add("--out", type=Path, required=True, metavar="FILE.jsonl", help="where the rows go")
     add("--triplets", action="store_true", help="anchor, positive, negative instead of anchor, candidate, label")
     add("--seed", type=int, default=42, help="of the edits drawn and of the sample; 42 if not given")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+from compret.files import first_line
 from compret.perturb import rules
 from compret.perturb.pipeline import PIPELINE_SHA256, load_pipeline
 from compret.perturb.types import Doc, Edit, Perturbation, Random, Skip, Span
@@ -34,15 +35,28 @@ def all_rules() -> dict[str, Perturbation]:
 
 
 def chosen(categories: Iterable[str]) -> list[Perturbation]:
-    """The rules of some categories.
+    """The rules of some categories; a name with a dot is the import path of a class of the user's own.
 
     Raises:
-        UserError: there is no such category.
+        UserError: there is no such category, or no such class.
     """
-    unknown = [name for name in categories if name not in all_rules()]
+    names = list(categories)
+    unknown = [name for name in names if name not in all_rules() and "." not in name]
     if unknown:
         raise UserError(f"{', '.join(unknown)}: no such category; there are {', '.join(all_rules())}")
-    return [all_rules()[name] for name in categories]
+    return [all_rules()[name] if name in all_rules() else _own_rule(name) for name in names]
+
+
+def _own_rule(path: str) -> Perturbation:
+    module, _, name = path.rpartition(".")
+    try:
+        rule = getattr(importlib.import_module(module), name)()
+    except (ImportError, AttributeError, TypeError) as error:
+        raise UserError(f"{path}: no such class ({first_line(error)}); name it as file.Class") from error
+    missing = [each for each in ("category", "label", "nothing", "apply") if not hasattr(rule, each)]
+    if missing:
+        raise UserError(f"{path}: it has no {missing[0]}; a rule has category, label, nothing and apply")
+    return rule  # type: ignore[no-any-return]
 
 
 @cache
