@@ -84,11 +84,22 @@ def test_a_report_is_printed(compret: Run, tmp_path: Path, arguments: list[str])
     meta = {"max_length": 128, "backbone": "b", "data": data, "counts": counts, "columns": columns}
     values = {"retrieval": {"zoo": {"ndcg@10": 0.5}}, "nearmiss": {"pairs": {"auroc": 0.5}}}
     entry = {**values, "meta": meta, "timing": {name: {"encode": 1.0} for name in data}}
+    of_many = "--baseline" in arguments  # the path is then a folder of runs
+    pair = {"anchor": "a", "candidate": "b", "category": "c", "score": 0.5}
     for path in re.findall(r"logs/[\w/]+", " ".join(arguments)):
-        (tmp_path / path).mkdir(parents=True, exist_ok=True)
-        (tmp_path / path / "results.json").write_text(json.dumps(entry))
+        for run in [tmp_path / path / name for name in (("baseline", "structneg") if of_many else ("",))]:
+            for name, rows in (
+                ("per_query/zoo", [{"query": "q", "ndcg@10": 0.5}] * 2),
+                ("scores/pairs", [{**pair, "label": label} for label in (0, 1)]),
+            ):
+                (run / name).parent.mkdir(parents=True, exist_ok=True)
+                (run / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+            (run / "results.json").write_text(json.dumps(entry))
     code, said = compret(*arguments)
     assert code == 0, said
+    if "--out" in arguments:
+        assert [*(tmp_path / arguments[arguments.index("--out") + 1]).iterdir()]
+        return
     rows = [line for line in said.splitlines() if line.startswith("|")]
     assert len(rows) == 2 + sum("logs/" in argument for argument in arguments)
 

@@ -136,4 +136,4 @@ def _short(name: str, caption: str, grids: Sequence[Grid], families: Sequence[Fa
     if rows:
         heads = ("baseline", "structneg", "Δ")
         headings = ("backbone", *(f"{title(one.metric)} {head}" for one in grids for head in heads))
-        yield Table(name, caption, headings, tuple(rows), 1, _notes(grids[0]))
+        yield Table(name, caption, headings, tuple(rows), 1, _notes(grids[0]), is_short=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from compret.files import reading
 from compret.metrics.stats import over_seeds, percentile_interval, resampled_means, sample_std, sign_flip_columns
 from compret.report.collect import Found, System
 from compret.report.targets import Place, Target, targets_of, value_of
@@ -77,6 +78,8 @@ class Evidence:
         self.problems: list[str] = []
         """Why some numbers have no test."""
         self._draws: dict[tuple[Target, str], dict[str, Floats]] = {}
+        self._units: dict[tuple[Target, str, str], Floats] = {}
+        self._ids: dict[Target, tuple[str, ...]] = {}
         self._pairs_of: dict[tuple[str, str], PairTexts] = {}
 
     @cached_property
@@ -144,29 +147,40 @@ class Evidence:
         queries and seeds with replacement (`resampled_means`, `over_seeds`). None where either has no number.
         """
         values = [tuple(self.value(system, targets, metric) for system in pair) for pair in pairs]
-        known = [i for i, (a, b) in enumerate(values) if a and b]
-        tested = self._tested(targets, metric, [pairs[i] for i in known])
-        found: list[Contrast | None] = [None] * len(pairs)
-        for i, (low, high, p) in zip(known, tested, strict=True):
-            a, b = values[i]
-            if a and b:
-                found[i] = Contrast(a.mean, b.mean, low, high, p)
+        known = [bool(a and b) for a, b in values]
+        usable = [k and self._have_units(targets, metric, pair) for k, pair in zip(known, pairs, strict=True)]
+        tested = iter(self._tested(targets, metric, [pair for use, pair in zip(usable, pairs, strict=True) if use]))
+        found: list[Contrast | None] = []
+        for (a, b), use in zip(values, usable, strict=True):
+            sure = next(tested) if use else (None, None, None)
+            found.append(Contrast(a.mean, b.mean, *sure) if a and b else None)
         return found
+
+    def _have_units(self, targets: Sequence[Target], metric: str, pair: tuple[System, System]) -> bool:
+        return all(self._has_units(target, metric, system.name) for target in targets for system in pair)
+
+    def _has_units(self, target: Target, metric: str, system: str) -> bool:
+        """Whether a system's values by unit can be read; if not, it is a problem that is told."""
+        if metric not in _UNITS.get(target.kind, ()):
+            return False
+        try:
+            self._over_units(target, system, metric)
+        except UserError as error:
+            self.problems.append(f"{system}: no test of {metric} on {target.label}: {error}")
+            return False
+        return True
 
     def _tested(
         self, targets: Sequence[Target], metric: str, pairs: Sequence[tuple[System, System]]
-    ) -> list[tuple[float | None, float | None, float | None]]:
-        if not pairs or any(metric not in _UNITS.get(target.kind, ()) for target in targets):
-            return [(None, None, None)] * len(pairs)
-        try:
-            blocks = [np.stack([self._flips(t, metric, *pair) for pair in pairs], axis=1) for t in targets]
-            draws = [self._drawn(target, metric) for target in targets]
-        except UserError as error:
-            self.problems.append(f"no test of {metric} on {', '.join(t.label for t in targets[:3])}: {error}")
-            return [(None, None, None)] * len(pairs)
+    ) -> list[tuple[float, float, float | None]]:
+        """Interval and p-value of each pair."""
+        if not pairs:
+            return []
+        blocks = [np.stack([self._flips(t, metric, *pair) for pair in pairs], axis=1) for t in targets]
+        draws = [self._drawn(target, metric) for target in targets]
         units = sum(map(len, blocks))
         p_K = sign_flip_columns(np.concatenate([b * (units / len(blocks) / len(b)) for b in blocks]))
-        found: list[tuple[float | None, float | None, float | None]] = []
+        found: list[tuple[float, float, float | None]] = []
         for (a, b), p in zip(pairs, p_K, strict=True):
             difference_R = np.mean([d[a.name] - d[b.name] for d in draws], axis=0)
             found.append((*percentile_interval(difference_R), None if np.isnan(p) else float(p)))
@@ -176,7 +190,7 @@ class Evidence:
         """`(U,)`: its mean is the difference of the systems, and a unit's sign its side."""
         ours, theirs = self._runs[a.name, target], self._runs[b.name, target]
         if target.kind != "nearmiss":
-            first, second = (self._over_units(target, runs, metric).mean(1) for runs in (ours, theirs))
+            first, second = (self._over_units(target, system, metric).mean(1) for system in (a.name, b.name))
             return np.asarray(first - second)
         paired = ours.keys() == theirs.keys()
         runs = [(ours[s], theirs[t]) for s in ours for t in theirs if s == t or not paired]
@@ -186,34 +200,34 @@ class Evidence:
     def _drawn(self, target: Target, metric: str) -> dict[str, Floats]:
         """System -> resampled values, `(R,)`; all of a target are drawn at once."""
         if (target, metric) not in self._draws:
-            names = [name for name, t in self._runs if t == target]
-            metrics = _UNITS[target.kind]
-            columns = [self._over_units(target, self._runs[name, target], m) for m in metrics for name in names]
+            names = [name for name, t in self._runs if t == target and self._has_units(target, metric, name)]
+            columns = [self._over_units(target, name, metric) for name in names]
             means_RC = resampled_means(np.concatenate(columns, axis=1), RESAMPLES, zlib.crc32(repr(target).encode()))
-            ends = np.cumsum([column.shape[1] for column in columns])
-            parts = iter(np.split(means_RC, ends[:-1], axis=1))
-            for m in metrics:
-                seeds = {name: [*self._runs[name, target]] for name in names}
-                self._draws[target, m] = {name: over_seeds(next(parts), seeds[name]) for name in names}
+            parts = np.split(means_RC, np.cumsum([column.shape[1] for column in columns])[:-1], axis=1)
+            seeds = [[*self._runs[name, target]] for name in names]
+            drawn = [over_seeds(part, own) for part, own in zip(parts, seeds, strict=True)]
+            self._draws[target, metric] = dict(zip(names, drawn, strict=True))
         return self._draws[target, metric]
 
-    def _over_units(self, target: Target, runs: Mapping[int | None, Found], metric: str) -> Floats:
+    def _over_units(self, target: Target, system: str, metric: str) -> Floats:
         """`(U, S)`: the mean of a column is that seed's number."""
-        if target.kind == "nearmiss":
-            found = [auroc_units(self.pairs(run, target), target.category) for run in runs.values()]
-            return np.stack([values for values in found if values is not None], axis=1)
-        first = self._first_ids(target)
-        columns = []
-        for run in runs.values():
-            queries = self.queries(run, target)
-            if queries.ids != first:
-                raise UserError(f"{run.folder}: other queries of {target.name} than the other runs have")
-            columns.append(queries.values[metric])
-        return np.stack(columns, axis=1)
+        if (target, system, metric) not in self._units:
+            runs = self._runs[system, target].values()
+            values = [self._by_unit(target, run, metric) for run in runs]
+            self._units[target, system, metric] = np.stack(values, axis=1)
+        return self._units[target, system, metric]
 
-    def _first_ids(self, target: Target) -> tuple[str, ...]:
-        runs = next(by_seed for (_, t), by_seed in self._runs.items() if t == target)
-        return self.queries(next(iter(runs.values())), target).ids
+    def _by_unit(self, target: Target, run: Found, metric: str) -> Floats:
+        if target.kind == "nearmiss":
+            pairs = self.pairs(run, target)
+            with reading(f"{run.folder}: {target.label}"):
+                return auroc_units(pairs, target.category)
+        queries = self.queries(run, target)
+        if queries.ids != self._ids.setdefault(target, queries.ids):
+            raise UserError(f"{run.folder}: other queries of {target.name} than the other runs have")
+        if metric not in queries.values:
+            raise UserError(f"{run.folder}: no {metric} by query of {target.name}; run compret test again")
+        return queries.values[metric]
 
     def queries(self, run: Found, target: Target) -> Queries:
         """A run's values by query, or by pair of NevIR."""

@@ -79,11 +79,10 @@ class Pairs:
     scores_P: Floats
 
 
-def auroc_units(pairs: Pairs, category: str | None = None) -> Floats | None:
-    """Values whose mean is the AUROC (see `unit_values`); None where one label is missing."""
+def auroc_units(pairs: Pairs, category: str | None = None) -> Floats:
+    """Values whose mean is the AUROC, of pairs of both labels (see `unit_values`)."""
     rows, groups = pairs.texts.rows_of(category)
-    labels_P = pairs.texts.labels_P[rows]
-    return unit_values(pairs.scores_P[rows], labels_P, groups) if len({*labels_P.tolist()}) == 2 else None
+    return unit_values(pairs.scores_P[rows], pairs.texts.labels_P[rows], groups)
 
 
 def auroc_swaps(a: Pairs, b: Pairs, category: str | None = None) -> Floats:

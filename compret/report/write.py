@@ -37,17 +37,23 @@ def _tables(report: Whole, folder: Path, formats: Sequence[str]) -> Iterator[Pat
 def _figures(report: Whole, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
     """The figures as files, and inline in the page; each is drawn once."""
     from compret.report.figures.drawn import drawings
-    from compret.report.figures.style import save
+    from compret.report.figures.style import save, svg
+    from compret.report.page import Inline, Page
 
     wanted = [name for name in _FIGURES if name in formats]
-    if not wanted:
-        return
-    for drawing in drawings(report):
+    page = Page(folder.absolute().name, report) if "html" in formats else None
+    for drawing in drawings(report) if wanted or page else ():
         with drawing.draw() as figure:
+            if page:
+                page.add(Inline(drawing.name, drawing.caption, svg(figure, file_name(drawing.name))))
             for name in wanted:
                 path = folder / "figures" / f"{file_name(drawing.name)}.{name}"
                 save(figure, path)
                 yield path
+    if page:
+        with atomic_write(folder / "index.html") as file:
+            file.write(page.render())
+        yield folder / "index.html"
 
 
 def file_name(name: str) -> str:

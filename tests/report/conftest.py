@@ -21,6 +21,12 @@ METRICS = ("ndcg@10", "mrr@10", "accuracy@1", "accuracy@10")
 Made = Callable[..., Path]
 
 
+@pytest.fixture(scope="session")
+def maker() -> Made:
+    """Makes a run in any folder."""
+    return make_run
+
+
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
     return lambda name, **options: make_run(tmp_path / "logs" / name, **options)

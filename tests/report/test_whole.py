@@ -177,7 +177,7 @@ def test_a_file_that_is_gone_leaves_the_values_without_a_test(logs: Path) -> Non
     (logs / "baseline-l6-42" / "version_0" / "per_query" / "NanoNQ.jsonl").unlink()
     report = whole([str(logs)])
     assert row(table(report, "encoder_NanoBEIR_ndcg@10"), "l6", "baseline")[0].value is not None
-    assert any("no test of ndcg@10 on NanoNQ" in note for note in report.notes)
+    assert any("baseline-l6: no test of ndcg@10 on NanoNQ" in note for note in report.notes)
 
 
 NASTY = "<script>alert(1)</script>|&%$#_{}~^\\*`\n\"'"
@@ -207,3 +207,16 @@ def test_the_command_prints_short_tables_or_writes_all(logs: Path, compret: Call
     names = {path.name for path in (logs.parent / "out" / "tables").iterdir()}
     assert {"encoder_NanoBEIR_ndcg@10.md", "encoder_NanoBEIR_ndcg@10.csv", "nearmiss_pairs.md"} <= names
     assert compret("report", logs, "--format", "doc")[0] == 2
+
+
+def test_a_broken_file_costs_the_tests_of_its_system_alone(made: Made) -> None:
+    made("baseline")
+    made("structneg", quality=0.3)
+    broken = made("broken", quality=0.2)
+    logs = broken.parent
+    (broken / "version_0" / "scores" / "pairs.jsonl").write_text('{"anchor": "a", "candidate": "b", "label": 1}\n')
+    report = whole([str(logs)])
+    near_misses = table(report, "nearmiss_tests")
+    assert {row[1].text for row in near_misses.rows if row[-2].value is not None} == {"structneg"}
+    assert {row[1].text for row in near_misses.rows if row[-2].value is None} == {"broken"}
+    assert any(note.startswith("broken: no test of auroc on pairs") for note in report.notes)

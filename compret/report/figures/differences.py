@@ -29,5 +29,5 @@ def draw(axes: Any, sets: Sequence[str], systems: Mapping[str, Sequence[Contrast
         axes.errorbar(values, places, linestyle="none", label=name, **bars, **look(number))
     axes.axvline(0, color="0.5", linewidth=1)
     axes.set_yticks(range(len(sets)), sets)
-    axes.invert_yaxis()
+    axes.set_ylim(len(sets) - 0.4, -0.6)
     axes.set_xlabel(title)

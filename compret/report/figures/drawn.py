@@ -44,7 +44,7 @@ def drawings(report: Whole) -> Iterator[Drawing]:
     for suite, targets in by_suite(report.evidence).items():
         points = _points(report, targets, sets)
         if len(points) > 1:
-            yield Drawing(f"tradeoff_{suite}", f"Retrieval on {suite}: {_TRADEOFF}", partial(_tradeoff, points, suite))
+            yield Drawing(f"tradeoff_{suite}", f"Retrieval on {suite} {_TRADEOFF}", partial(_tradeoff, points, suite))
         if compared:
             caption = f"nDCG@10 on {suite}: difference to the reference, with 95 % intervals."
             yield Drawing(f"differences_{suite}", caption, partial(_differences, report, targets, compared))
