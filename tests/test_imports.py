@@ -52,6 +52,7 @@ ALLOWED = {
     "perturb_command": LOWEST | {"plain_parser", "perturb", "data", "evaluation"},
     "audit_command": LOWEST | {"plain_parser", "data", "evaluation", "folders", "tables", "terminal"},
     "explain_command": LOWEST | {"plain_parser", "evaluation", "folders", "tasks", "terminal"},
+    "guard": LOWEST | {"metrics", "evaluation", "data"},
     "recipes": LOWEST | {"plain_parser"},
     "run_names": LOWEST,
     "init": LOWEST | {"plain_parser", "own_files", "recipes"},
