@@ -50,6 +50,7 @@ class Ending:
             yield
             return
         before = {number: signal.getsignal(number) for number in _SAID}
+        self.listen()  # first: a signal while the thread starts would be an error of its start
         heard, told = os.pipe()
         os.set_blocking(told, False)
         told_before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
@@ -57,7 +58,6 @@ class Ending:
         threading.Thread(target=self._insist, args=(heard, over), name="ending", daemon=True).start()
         unraisable_before = sys.unraisablehook
         sys.unraisablehook = self._unless_ending
-        self.listen()
         try:
             yield
         finally:

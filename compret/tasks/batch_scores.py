@@ -112,13 +112,14 @@ def _own_texts(batch: TripletBatch, keys_BC: Tensor) -> Tensor:
 def _of_teacher(batch: TripletBatch) -> dict[str, Tensor]:
     """A teacher's scores of the own pairs, where the rows have them.
 
-    A labelled pair has one score; where its label is 0 the pair is the negative's.
+    A labelled pair has one score, `teacher`; where its label is 0 the pair is the negative's.
     """
     if "teacher" not in batch.columns:
         return {}
     given_B, p = batch.columns["teacher"], len(batch.positive_rows_P)
     negatives_B = batch.columns.get("teacher_negative", torch.full_like(given_B, torch.nan))
-    negatives_B = torch.cat([negatives_B[:p], given_B[p:]])
+    is_pairs_B = negatives_B.isnan() & (torch.arange(len(given_B), device=given_B.device) >= p)
+    negatives_B = torch.where(is_pairs_B, given_B, negatives_B)
     anchors_C = _indices(batch, batch.negative_anchors)
     return {"teacher_positives_B": given_B[:p], "teacher_negatives_C": negatives_B[anchors_C]}
 
