@@ -32,6 +32,7 @@ from compret.nn.bf16 import tell_of_slow_bf16
 from compret.options import FindConfig, OneLineParser, check_numbers
 from compret.own_files import own_split
 from compret.signals import LAUNCHER
+from compret.signatures import given_classes
 from compret.tasks.base import SuiteRunner
 from compret.tasks.checkpoint import READ_SHARDS, is_export, stored_model
 from compret.terminal import quiet
@@ -118,6 +119,9 @@ class CompretCLI(OpenCLI):
         if stored is not None:
             model = {"class_path": stored["class"], "init_args": stored["recipe"]}
             self.set_defaults(command, {"model": model})
+        elif classes := given_classes(given.tree(), DEFAULT_MODEL):
+            with suppress(Exception):  # of which the parser tells what is wrong
+                self.set_defaults(command, classes)
         super().parse_arguments(parser, arguments)
         if stored is not None:
             self.config[command]["ckpt_path"] = str(path)

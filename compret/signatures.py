@@ -9,11 +9,12 @@ import ast
 import importlib.util
 import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 ROOMS = ("compret.tasks", "compret.data", "compret.losses", "compret.nn.verifiers")
 """Packages whose classes are known by their bare name, as jsonargparse knows them."""
@@ -69,6 +70,36 @@ def signature(path: str) -> Signature | None:
     if "." in path:
         return _resolved(*path.rpartition(".")[::2])
     return next((found for room in ROOMS if path in shipped(room) and (found := _resolved(room, path))), None)
+
+
+def given_classes(tree: Mapping[str, Any], default: str) -> dict[str, Any]:
+    """The model's class and those of its parts, such as the loss, that are given: without the options of any of them.
+
+    As the parser's defaults they keep what another class has as its defaults out: a temperature of cosines is none of
+    logits.
+
+    Args:
+        tree: configs and what is typed, options of a class beside its `class_path`.
+        default: the model's class where none is given.
+    """
+    model = tree.get("model")
+    known = signature(str(model.get("class_path", default))) if isinstance(model, Mapping) else None
+    if known is None or not isinstance(model, Mapping):
+        return {}
+    named = {name: signature(_class_path(value) or "") for name, value in model.items() if _is_class(known[name])}
+    init_args = {name: {"class_path": found.path} for name, found in named.items() if found}
+    return {"model": {"class_path": known.path, "init_args": init_args}}
+
+
+def _is_class(option: Option | None) -> bool:
+    """Whether an option takes classes of several kinds, which a name chooses."""
+    named = [name for name in option.type.split(" | ") if name != "None"] if option else []
+    return len(named) == 1 and named[0] in ("Loss", "Verifier")
+
+
+def _class_path(value: Any) -> str | None:
+    path = value.get("class_path") if isinstance(value, Mapping) else value
+    return path if isinstance(path, str) else None
 
 
 @cache

@@ -331,3 +331,28 @@ def test_ctrl_c_before_there_is_a_trainer_is_one_line(
     monkeypatch.setattr("compret.__main__._runner", pressed)
     assert main(["test"]) == 130
     assert capsys.readouterr().err == "compret: interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "temperature", "rate"),
+    [
+        ((), 0.05, 2e-5),
+        (("--model.loss", "Binary"), 1.0, 2e-5),
+        (("--model", "SimilarityMapVerifier"), 0.1, 2e-5),
+        (("--model", "SimilarityMapVerifier", "--model.loss", "compret.losses.Binary"), 1.0, 2e-5),
+        (("--model", "SimilarityMapVerifier", "--model.loss", "RankNet", "--model.loss.temperature", "3"), 3.0, 2e-5),
+        (("--model", "CrossEncoder"), 1.0, 4e-5),
+        (("--config", "own.yaml"), 1.0, 4e-5),
+        (("--config", "own.yaml", "--model.loss.temperature", "0.5"), 0.5, 4e-5),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_a_class_has_its_own_defaults_and_none_of_another_class(
+    compret: Run, tmp_path: Path, arguments: tuple[str, ...], temperature: float, rate: float
+) -> None:
+    """bug: logits of a cross-encoder were divided by 0.05, the temperature of DualEncoder's cosines."""
+    (tmp_path / "own.yaml").write_text("model: {class_path: CrossEncoder, init_args: {loss: {class_path: Binary}}}")
+    code, said = compret("fit", *arguments, "--print_config")
+    assert code == 0, said
+    model = yaml.safe_load(said)["model"]["init_args"]
+    assert (model["loss"]["init_args"]["temperature"], model["optimizer"]["lr"]) == (temperature, rate)

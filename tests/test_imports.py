@@ -46,7 +46,7 @@ ALLOWED = {
     "mistakes": LOWEST | {"distributed"},
     "terminal": LOWEST | {"distributed"},
     "cli": LOWEST
-    | {"options", "config_files", "folders", "signals", "distributed", "nn", "data", "tasks", "callbacks"}
+    | {"options", "config_files", "folders", "signals", "signatures", "distributed", "nn", "data", "tasks", "callbacks"}
     | {"commands", "compat_cli", "mistakes", "own_files", "terminal"},
     "report": LOWEST | {"plain_parser", "metrics", "run_names", "tables"},
     "perturb_command": LOWEST | {"plain_parser", "perturb", "data", "evaluation"},

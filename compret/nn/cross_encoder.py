@@ -30,7 +30,7 @@ class PairHead(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.mlp = nn.Sequential(nn.Linear(3 * width, width), nn.GELU(), nn.Linear(width, 1))
+        self.mlp = nn.Sequential(nn.LayerNorm(3 * width), nn.Linear(3 * width, width), nn.GELU(), nn.Linear(width, 1))
         self.cosine_weight = nn.Parameter(torch.ones(()))
 
     def forward(self, states_PMD: Tensor, joint: Joint, cosine_P: Tensor) -> Tensor:
