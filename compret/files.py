@@ -19,6 +19,21 @@ _DEEPEST = 64
 _MOST = 1e300
 
 
+def local_path(source: str) -> Path:
+    """The path that a user's text names, whether or not anything is there.
+
+    Raises:
+        UserError: nothing can have that name, or it may not be looked at.
+    """
+    try:
+        path = Path(source).expanduser()
+        path.exists()
+    except (OSError, RuntimeError) as error:
+        shown = source if len(source) < 100 else f"{source[:60]}… ({len(source)} characters)"
+        raise UserError(f"{shown}: cannot be opened ({getattr(error, 'strerror', None) or error})") from error
+    return path
+
+
 def read_json(path: Path, limit: int = MAX_JSON) -> Any:
     """A JSON file's content; NaN and infinity are no JSON.
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from compret.data.fields import optional_text
-from compret.data.records import Record, local_path, read_records
+from compret.data.records import Record, read_records
 from compret.evaluation.atomic import atomic_write
+from compret.files import local_path
 from compret.perturb.perturber import Perturber, all_rules, chosen
 from compret.perturb.pipeline import load_pipeline
 from compret.perturb.report import Sample, shown, table

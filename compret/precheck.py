@@ -10,6 +10,7 @@ from typing import Any
 
 from compret.commands import COMMANDS, DEFAULT_MODEL, TRAINER
 from compret.config_files import GivenFirst, as_tree, value_at
+from compret.files import local_path
 from compret.folders import check_name, meant_checkpoint
 from compret.signatures import Signature, signature
 from compret.types import UserError
@@ -126,7 +127,7 @@ def no_such_option(path: str, known: Iterable[str], owner: str | None, command: 
 def _check_files(data: Any) -> None:
     """Refuse files that are not there, as their readers do."""
     for file in _named_files(data):
-        path = Path(file).expanduser()
+        path = local_path(file)
         is_a_path = path.suffix in _SUFFIXES or path.is_absolute() or file.startswith((".", "~"))
         if is_a_path and not path.exists():
             raise UserError(f"{file}: no such file")
@@ -140,7 +141,7 @@ def _named_files(data: Any) -> Iterator[str]:
                 file = str(file).removeprefix(prefix)
             yield str(file)
     if isinstance(file := value_at(data, ("file",)), str):
-        yield str(Path(file).expanduser().absolute()) if not Path(file).exists() else file
+        yield str(local_path(file).absolute()) if not Path(file).exists() else file
 
 
 def _check_loggers(given: Any) -> None:

@@ -193,6 +193,12 @@ def test_the_smallest_and_largest_numbers_are_taken() -> None:
         check_numbers(Namespace({"seed_everything": 2**32}))
 
 
+def test_one_callback_needs_no_list(compret: Run, tiny: Path, pairs: Path) -> None:
+    data = ("--data", "NearMissPairs", "--data.files", f"[{pairs}]", "--model.backbone", tiny)
+    code, said = compret("test", *data, *QUIET, "--trainer.callbacks", "DeviceStatsMonitor", "--trainer.logger", "true")
+    assert code == 0, said
+
+
 @pytest.mark.parametrize(("words", "seed"), [((), 42), (("--seed_everything", "7"), 7)])
 def test_the_seed_is_that_of_the_data_too(
     compret: Run, tiny: Path, triplets: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], seed: int

@@ -26,6 +26,7 @@ from typing import Any
 
 from compret.data.docstrings import Docstring, Workers, read
 from compret.data.nearby import NearTexts, SharedRuns, normalised
+from compret.files import local_path
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +73,8 @@ def pydoc(cache: Path | None = None) -> PyDoc:
 def cache_folder() -> Path:
     """COMPRET_CACHE, else XDG_CACHE_HOME/compret, else ~/.cache/compret."""
     if os.environ.get("COMPRET_CACHE"):
-        return Path(os.environ["COMPRET_CACHE"]).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "compret"
+        return local_path(os.environ["COMPRET_CACHE"])
+    return local_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "compret"
 
 
 def installed() -> Roots:
