@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from jsonargparse import set_config_read_mode
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
@@ -47,6 +48,7 @@ def run(arguments: Sequence[str]) -> int:
         UserError: a mistake of the user's.
     """
     quiet()
+    set_config_read_mode(urls_enabled=False, fsspec_enabled=False)  # a value that looks like a URL is no config
     try:
         CompretCLI(
             LightningModule,

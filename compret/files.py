@@ -89,11 +89,15 @@ def inside(folder: Path, name: str) -> Path:
     """The file or folder of a name that a file in `folder` gives; links of the hub's cache stay in the cache.
 
     Raises:
-        UserError: the name is absolute or leads out of the folder, by `..` or by a link.
+        UserError: the name is absolute, leads out of the folder, by `..` or by a link, or is none that a file can have.
     """
     path = folder / name
     if "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts or not _is_within(path, folder):
         raise UserError(f"{folder}: '{name}' leads out of the folder, where nothing is read; copy the file there")
+    try:
+        path.exists()
+    except OSError as error:
+        raise UserError(f"{folder}: '{name[:60]}…' is no name of a file ({error.strerror})") from error
     return path
 
 

@@ -36,7 +36,7 @@ def precheck(arguments: Sequence[str]) -> None:
     check_name(given["name"] or command)
     root = Path(given["trainer.default_root_dir"] or ".")
     path = meant_checkpoint(given["ckpt_path"], root, given["name"] or command)
-    if path is not None and not path.exists():
+    if path is not None and not local_path(str(path)).exists():
         raise UserError(f"--ckpt_path {path}: no such file")
     _check_loggers(value_at(options, ("trainer", "logger")))
     _check_files(options.get("data"))
@@ -78,6 +78,8 @@ class _Classes:
         """Check the options of one class; a list's or a plain value's are left to the parser."""
         if isinstance(value, str) and (takes is not None or "." not in path):
             value = {"class_path": value}
+        if takes is not None and isinstance(value, list):
+            raise UserError(f"--{path} {value}: expected the options of {takes.name}, not a list")
         if not isinstance(value, Mapping):
             return
         if isinstance(value.get("class_path"), str):
@@ -141,7 +143,7 @@ def _named_files(data: Any) -> Iterator[str]:
                 file = str(file).removeprefix(prefix)
             yield str(file)
     if isinstance(file := value_at(data, ("file",)), str):
-        yield str(local_path(file).absolute()) if not Path(file).exists() else file
+        yield file if local_path(file).exists() else str(local_path(file).absolute())
 
 
 def _check_loggers(given: Any) -> None:

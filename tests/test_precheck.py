@@ -40,6 +40,10 @@ MISTAKES = {
     "fit --config mlflow.yaml": "--trainer.logger MLFlowLogger: needs a package that is not installed: "
     "pip install mlflow",
     "fit --config": "--config: expected one argument",
+    "fit --model.optimizer []": "--model.optimizer []: expected the options of AdamW, not a list",
+    "fit --model.lora=[[]]": "--model.lora [[]]: expected the options of LoRA, not a list",
+    f"predict --data.file {'x' * 5000}": "xxx… (5000 characters): cannot be opened (File name too long)",
+    f"test --ckpt_path {'x' * 5000}": "xxx… (5000 characters): cannot be opened (File name too long)",
 }
 FINE = (
     "fit",
