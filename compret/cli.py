@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from jsonargparse import set_config_read_mode
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningArgumentParser, SaveConfigCallback
@@ -48,6 +49,7 @@ def run(arguments: Sequence[str]) -> int:
         UserError: a mistake of the user's.
     """
     quiet()
+    set_config_read_mode(urls_enabled=False, fsspec_enabled=False)  # a value that looks like a URL is no config
     try:
         CompretCLI(
             LightningModule,
@@ -180,10 +182,7 @@ class CompretCLI(OpenCLI):
         ):
             kwargs["max_epochs"] = 1
             log.info("one epoch: neither trainer.max_steps, max_epochs nor max_time is given")
-        kwargs["callbacks"] = [
-            *(options.get("callbacks") or []),
-            *self._callbacks(root / "checkpoints" / name / version),
-        ]
+        kwargs["callbacks"] = [*_given(options), *self._callbacks(root / "checkpoints" / name / version)]
         trainer = self._trainer(**kwargs)
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeFiles()
@@ -240,8 +239,14 @@ class CompretCLI(OpenCLI):
             has_suites=bool(getattr(self.datamodule, "validation", None)),
             every=self.built("checkpoint_every") if saves else 0,
         )
-        return [self.folders, *standard(wanted, options.get("callbacks") or [])]
+        return [self.folders, *standard(wanted, _given(options))]
 
 
 def _seed(seed: bool | int) -> int:
     return 42 if isinstance(seed, bool) else seed
+
+
+def _given(options: Any) -> list[Callback]:
+    """The user's callbacks; Lightning takes one without a list, too."""
+    found = options.get("callbacks") or []
+    return found if isinstance(found, list) else [found]

@@ -21,6 +21,21 @@ _DEEPEST = 64
 _MOST = 1e300
 
 
+def local_path(source: str) -> Path:
+    """The path that a user's text names, whether or not anything is there.
+
+    Raises:
+        UserError: nothing can have that name, or it may not be looked at.
+    """
+    try:
+        path = Path(source).expanduser()
+        path.exists()
+    except (OSError, RuntimeError) as error:
+        shown = source if len(source) < 100 else f"{source[:60]}… ({len(source)} characters)"
+        raise UserError(f"{shown}: cannot be opened ({getattr(error, 'strerror', None) or error})") from error
+    return path
+
+
 def read_json(path: Path, limit: int = MAX_JSON) -> Any:
     """A JSON file's content; NaN and infinity are no JSON.
 
@@ -75,19 +90,23 @@ def read_json_lines(path: Path) -> Iterator[Settings]:
 def cache_folder() -> Path:
     """What is made once on a machine: COMPRET_CACHE, else XDG_CACHE_HOME/compret, else ~/.cache/compret."""
     if os.environ.get("COMPRET_CACHE"):
-        return Path(os.environ["COMPRET_CACHE"]).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "compret"
+        return local_path(os.environ["COMPRET_CACHE"])
+    return local_path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "compret"
 
 
 def inside(folder: Path, name: str) -> Path:
     """The file or folder of a name that a file in `folder` gives; links of the hub's cache stay in the cache.
 
     Raises:
-        UserError: the name is absolute or leads out of the folder, by `..` or by a link.
+        UserError: the name is absolute, leads out of the folder, by `..` or by a link, or is none that a file can have.
     """
     path = folder / name
     if "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts or not _is_within(path, folder):
         raise UserError(f"{folder}: '{name}' leads out of the folder, where nothing is read; copy the file there")
+    try:
+        path.exists()
+    except OSError as error:
+        raise UserError(f"{folder}: '{name[:60]}…' is no name of a file ({error.strerror})") from error
     return path
 
 

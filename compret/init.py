@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from compret.files import local_path
 from compret.own_files import held_out, is_embedded, share_held_out
 from compret.plain_parser import PlainParser
 from compret.recipes import recipes
@@ -36,10 +37,10 @@ def init(arguments: Sequence[str]) -> int:
     if options.config not in recipes():
         raise UserError(f"{options.config}: no such config; compret ls lists them")
     for file in options.files:
-        if not Path(file).exists():
+        if not local_path(file).exists():
             raise UserError(f"{file}: no such file")
-    to = options.output or Path(Path(options.files[0]).stem).with_suffix(".yaml")
-    if to.exists() and not options.force:
+    to = options.output or Path(f"{local_path(options.files[0]).resolve().stem}.yaml")
+    if local_path(str(to)).exists() and not options.force:
         raise UserError(f"{to}: there is a file already; give another --output, or --force")
     text = recipes()[options.config].read_text(encoding="utf-8")
     _write(to, filled(text, options.config, options.files, to))

@@ -24,6 +24,8 @@ _LEAST = {
 }
 """Of options that Lightning takes whatever they are."""
 _LARGEST_SEED = 2**32 - 1
+_LARGEST = 2**63 - 1
+"""Of a whole number, which torch and the system take for 64 bits."""
 
 
 def check_numbers(options: Namespace) -> None:
@@ -36,6 +38,9 @@ def check_numbers(options: Namespace) -> None:
         value = options.get(option)
         if value is not None and not least <= value < math.inf:
             raise UserError(f"--{option} {value}: at least {least}")
+    for option, value in options.items():
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            raise UserError(f"--{option}: a number of {len(str(abs(value)))} digits; at most {_LARGEST}")
     if options.get("seed_everything", 0) > _LARGEST_SEED:
         raise UserError(f"--seed_everything {options['seed_everything']}: at most {_LARGEST_SEED}")
 

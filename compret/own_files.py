@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from compret.config_files import GivenFirst, value_at
+from compret.files import local_path
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ def listed(value: Any) -> list[Any]:
 
 def share_held_out(files: Sequence[str]) -> float:
     """The share of the rows that gives about 200 to validate on, from a hundredth to a tenth."""
-    rows = sum(_lines(Path(str(file)).expanduser()) for file in files)
+    rows = sum(_lines(local_path(str(file))) for file in files)
     return round(min(_MOST, max(_LEAST, _ENOUGH / rows)), 4) if rows else _LEAST
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from compret.atomic import atomic_write
 from compret.data.fields import optional_text
-from compret.data.records import Record, local_path, read_records
+from compret.data.records import Record, read_records
+from compret.files import local_path
 from compret.perturb.perturber import Perturber, all_rules, chosen
 from compret.perturb.pipeline import load_pipeline
 from compret.perturb.report import Sample, shown, table

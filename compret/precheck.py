@@ -10,6 +10,7 @@ from typing import Any
 
 from compret.commands import COMMANDS, DEFAULT_MODEL, TRAINER
 from compret.config_files import GivenFirst, as_tree, value_at
+from compret.files import local_path
 from compret.folders import check_name, meant_checkpoint
 from compret.signatures import Signature, signature
 from compret.types import UserError
@@ -34,7 +35,7 @@ def precheck(arguments: Sequence[str]) -> None:
     check_name(given["name"] or command)
     root = Path(given["trainer.default_root_dir"] or ".")
     path = meant_checkpoint(given["ckpt_path"], root, given["name"] or command)
-    if path is not None and not path.exists():
+    if path is not None and not local_path(str(path)).exists():
         raise UserError(f"--ckpt_path {path}: no such file")
     check_inputs(given)
 
@@ -86,6 +87,8 @@ class _Classes:
         """Check the options of one class; a list's or a plain value's are left to the parser."""
         if isinstance(value, str) and (takes is not None or "." not in path):
             value = {"class_path": value}
+        if takes is not None and isinstance(value, list):
+            raise UserError(f"--{path} {value}: expected the options of {takes.name}, not a list")
         if not isinstance(value, Mapping):
             return
         if isinstance(value.get("class_path"), str):
@@ -135,7 +138,7 @@ def no_such_option(path: str, known: Iterable[str], owner: str | None, command: 
 def _check_files(data: Any) -> None:
     """Refuse files that are not there, as their readers do."""
     for file in _named_files(data):
-        path = Path(file).expanduser()
+        path = local_path(file)
         is_a_path = path.suffix in _SUFFIXES or path.is_absolute() or file.startswith((".", "~"))
         if is_a_path and not path.exists():
             raise UserError(f"{file}: no such file")
@@ -149,7 +152,7 @@ def _named_files(data: Any) -> Iterator[str]:
                 file = str(file).removeprefix(prefix)
             yield str(file)
     if isinstance(file := value_at(data, ("file",)), str):
-        yield str(Path(file).expanduser().absolute()) if not Path(file).exists() else file
+        yield file if local_path(file).exists() else str(local_path(file).absolute())
 
 
 def _check_loggers(given: Any) -> None:

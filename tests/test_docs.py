@@ -196,7 +196,7 @@ def test_configs_options_and_commands_in_the_text_exist(page: Path) -> None:
 
 
 @pytest.fixture
-def export(compret: Run, tiny: Path, triplets: Path, pairs: Path, calibration: None) -> None:
+def export(compret: Run, tiny: Path, triplets: Path, pairs: Path, calibration: None, embedded: Path) -> None:
     """What the pages' Python reads: the export of a fit by the config that they name."""
     small = f"""--model.backbone {tiny} --model.max_length 32 --data.files [{triplets}] --data.weights null
         --data.batch_size 4 --data.workers 0 --data.validation.init_args.files [{pairs}] --trainer.max_steps 1

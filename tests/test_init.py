@@ -48,11 +48,18 @@ def test_a_suites_config_is_filled_in(compret: Run, pairs: Path, beir: Path, tmp
     assert compret("test", "--config", made.name, "--print_config")[0] == 0
 
 
+def test_a_folder_by_a_dot_has_its_own_name(compret: Run, tmp_path: Path) -> None:
+    code, said = compret("init", "nanobeir.yaml", ".")
+    assert (code, f"wrote: {tmp_path.name}.yaml" in said) == (0, True), said
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (["none.yaml", "rows.jsonl"], "none.yaml: no such config; compret ls lists them"),
         (["encoder_structneg.yaml", "none.jsonl"], "none.jsonl: no such file"),
+        (["encoder_structneg.yaml", "x" * 5000], "cannot be opened (File name too long)"),
+        (["encoder_structneg.yaml", "rows.jsonl", "--output", "x" * 5000], "cannot be opened (File name too long)"),
         (["predict.yaml", "rows.jsonl"], "its data is Texts; compret init fills in those of Triplets, "),
         (["encoder_structneg.yaml", "rows.jsonl", "--output", "rows.jsonl"], "rows.jsonl: there is a file already"),
         (["encoder_structneg.yaml", "rows.jsonl", "--output", "rows.jsonl/x.yaml"], "cannot be written"),

@@ -191,6 +191,29 @@ def test_the_smallest_and_largest_numbers_are_taken() -> None:
     check_numbers(Namespace({"seed_everything": 2**32 - 1, "trainer": {"log_every_n_steps": 0, "max_steps": -1}}))
     with pytest.raises(UserError, match="--seed_everything 4294967296: at most 4294967295"):
         check_numbers(Namespace({"seed_everything": 2**32}))
+    with pytest.raises(UserError, match="--trainer.max_steps: a number of 401 digits; at most 9223372036854775807"):
+        check_numbers(Namespace({"trainer": Namespace(max_steps=10**400)}))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--trainer.accelerator", "hf://x/y"), ("--model.verifier", "{}"), ("--data.validation", "[{}]")],
+)
+def test_neither_a_url_nor_a_class_that_is_none_gets_anywhere(
+    compret: Run, tiny: Path, triplets: Path, monkeypatch: pytest.MonkeyPatch, option: str, value: str
+) -> None:
+    """Values that look like URLs were opened as configs; classes that only describe others were built."""
+    monkeypatch.setattr("huggingface_hub.HfApi.repo_info", lambda *_, **__: pytest.fail("the hub was asked"))
+    code, said = compret("fit", *VERIFIER[:2], "--model.backbone", tiny, *small(triplets, 1), f"{option}={value}")
+    assert code == 2
+    (line,) = [line for line in said.splitlines() if line.startswith("compret: ")]
+    assert value.strip("[]") in line
+
+
+def test_one_callback_needs_no_list(compret: Run, tiny: Path, pairs: Path) -> None:
+    data = ("--data", "NearMissPairs", "--data.files", f"[{pairs}]", "--model.backbone", tiny)
+    code, said = compret("test", *data, *QUIET, "--trainer.callbacks", "DeviceStatsMonitor", "--trainer.logger", "true")
+    assert code == 0, said
 
 
 @pytest.mark.parametrize(("words", "seed"), [((), 42), (("--seed_everything", "7"), 7)])

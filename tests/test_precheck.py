@@ -28,6 +28,8 @@ MISTAKES = {
     "test --data NevIR --data.files [a.jsonl]": "--data.files: no such option of NevIR; it has source, split",
     "fit --data.files [none.jsonl]": "none.jsonl: no such file",
     "fit --data.files [reworded:none.csv]": "none.csv: no such file",
+    "fit --data.files [~nobody_of_that_name/a.csv]": "~nobody_of_that_name/a.csv: cannot be opened (Could not",
+    "predict --data.file ~nobody_of_that_name/a.txt": "~nobody_of_that_name/a.txt: cannot be opened (Could not",
     "test --config nearmiss.yaml --data.validation_files [none.tsv]": "none.tsv: no such file",
     "predict --data.file texts.txt": "texts.txt: no such file",
     "test --ckpt_path none.ckpt": "--ckpt_path none.ckpt: no such file",
@@ -38,6 +40,10 @@ MISTAKES = {
     "fit --config mlflow.yaml": "--trainer.logger MLFlowLogger: needs a package that is not installed: "
     "pip install mlflow",
     "fit --config": "--config: expected one argument",
+    "fit --model.optimizer []": "--model.optimizer []: expected the options of AdamW, not a list",
+    "fit --model.lora=[[]]": "--model.lora [[]]: expected the options of LoRA, not a list",
+    f"predict --data.file {'x' * 5000}": "xxx… (5000 characters): cannot be opened (File name too long)",
+    f"test --ckpt_path {'x' * 5000}": "xxx… (5000 characters): cannot be opened (File name too long)",
 }
 FINE = (
     "fit",

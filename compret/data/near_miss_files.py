@@ -11,8 +11,9 @@ from typing import Any
 
 from compret.data import minimal_pairs
 from compret.data.fields import category_field, label_field, text_field
-from compret.data.records import fingerprint, local_path, read_records
+from compret.data.records import fingerprint, read_records
 from compret.evaluation.near_miss import NearMissSet
+from compret.files import local_path
 from compret.types import UserError
 
 log = logging.getLogger(__name__)

@@ -6,10 +6,11 @@ from itertools import chain
 from pathlib import Path
 
 from compret.data.fields import text_field
-from compret.data.records import fingerprint, local_path, real_place
+from compret.data.records import fingerprint, real_place
 from compret.data.sources import open_rows
 from compret.evaluation.nevir import ContrastSet
 from compret.evaluation.suite import Suite
+from compret.files import local_path
 from compret.types import UserError
 
 _COLUMNS = ("q1", "q2", "doc1", "doc2")

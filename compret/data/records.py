@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 import xxhash
 
+from compret.files import local_path
 from compret.types import UserError
 
 Record: TypeAlias = tuple[str, dict[str, Any]]
@@ -45,21 +46,6 @@ def read_records(path: Path) -> Iterator[Record]:
     if path.stat().st_size == 0:
         raise UserError(f"{path}: the file is empty")
     return READERS[path.suffix](path)
-
-
-def local_path(source: str) -> Path:
-    """The path that a user's text names, whether or not anything is there.
-
-    Raises:
-        UserError: nothing can have that name, or it may not be looked at.
-    """
-    try:
-        path = Path(source).expanduser()
-        path.exists()
-    except (OSError, RuntimeError) as error:
-        shown = source if len(source) < 100 else f"{source[:60]}… ({len(source)} characters)"
-        raise UserError(f"{shown}: cannot be opened ({getattr(error, 'strerror', None) or error})") from error
-    return path
 
 
 def real_place(source: str) -> str:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from compret.data.fields import checked_id, checked_text, id_field
-from compret.data.records import Record, fingerprint, local_path, read_records
+from compret.data.records import Record, fingerprint, read_records
 from compret.data.sources import hub_id, open_part
 from compret.evaluation.retrieval import RetrievalSet
+from compret.files import local_path
 from compret.types import UserError
 
 log = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ from compret.data.records import (
     arrow_records,
     file_fingerprint,
     fingerprint,
-    local_path,
     read_records,
     root_cause,
 )
+from compret.files import local_path
 from compret.types import UserError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 from lightning.pytorch import LightningDataModule
 from torch.utils.data import DataLoader
 
-from compret.data.records import local_path
+from compret.files import local_path
 from compret.types import Kind, TextFile, UserError, Whole
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from compret.evaluation.result import Column, Result
 from compret.evaluation.scorer import Scorer
 from compret.evaluation.trec import write_json_lines
-from compret.files import read_json_lines
+from compret.files import Settings, read_json_lines
 from compret.metrics.edit_words import edit_word_scores
 from compret.metrics.near_miss import jaccard, near_miss_metrics
 from compret.results_file import ResultsFile, stem
@@ -111,6 +111,7 @@ class NearMissResult(Result, kind="nearmiss"):
         stored.check_rows(path, name, len(rows), "pairs")
         data = NearMissSet(name, anchors, candidates, labels, categories, facts["fingerprint"])
         facts["metrics"] = {"threshold": None, **facts["metrics"]}
+        Settings(f"{stored.path}: '{name}'", facts["metrics"]).number("threshold", None)
         return cls(**facts, data=data, scores_P=np.array([row.number("score") for row in rows], dtype=np.float64))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +14,7 @@ from compret.evaluation.result import EvaluationSet
 from compret.types import UserError, Whole
 
 
-class Suite(LightningDataModule):
+class Suite(LightningDataModule, ABC):
     """A benchmark of named sets; `compret test` and `compret validate` run all of them."""
 
     holds: type | None = None

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import get_args
 
-from compret.files import Settings, check_links, first_line, inside, read_json
+from compret.files import Settings, check_links, first_line, inside, local_path, read_json
 from compret.nn.pooling import ACTIVATIONS, Pooling
 from compret.nn.weights import weight_files
 from compret.types import UserError
@@ -116,8 +116,8 @@ def _modules(folder: Path) -> list[tuple[str, Path]]:
 
 def _locate(name: str) -> tuple[Path, str]:
     """The folder of a backbone, and its revision where the hub gave one."""
-    folder = Path(name).expanduser()
-    if "\0" not in name and folder.is_dir():
+    folder = local_path(name)
+    if folder.is_dir():
         return folder, ""
     hub_id, _, revision = name.partition("@")
     if folder.is_absolute() or name.startswith((".", "~")) or hub_id.count("/") > 1:

@@ -10,17 +10,33 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 
 from compret.data.collate import Collate
-from compret.losses import Binary, Contrast
+from compret.losses import Binary, Contrast, Loss, Needs
 from compret.nn.verifiers import MapCNN, MapTransformer, MaxSim
 from compret.tasks import CrossEncoder, DualEncoder, SimilarityMapVerifier
+from compret.types import PairScores
 
 ROWS = 7
+
+
+@dataclass(frozen=True)
+class OwnOfAll(Loss):
+    """Of the scores with all candidates of all ranks, those with the own negatives."""
+
+    @property
+    def needs(self) -> Needs:
+        return Needs("all")
+
+    def __call__(self, scores: PairScores) -> torch.Tensor:
+        return scores.negatives_C.exp().sum() / scores.negatives_a_rank
+
+
 LOSSES = {
     "binary": Binary(),
     "some": Contrast(candidates="own", others=4),
@@ -33,6 +49,7 @@ LOSSES = {
     "cross": Binary(),
     "cross symmetric": Contrast(symmetric=True),
     "cross labelled": Contrast(),
+    "cosines own of all": OwnOfAll(),
 }
 MODELS = ("encoder", "maxsim", "cnn", "transformer", *LOSSES)
 

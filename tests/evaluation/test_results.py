@@ -310,6 +310,16 @@ def test_a_dataset_without_facts_is_refused(results: Results, tmp_path: Path) ->
             Results.read(tmp_path / "other.json")
 
 
+@pytest.mark.parametrize("threshold", [{}, [1], "high", True])
+def test_a_threshold_is_a_number(results: Results, tmp_path: Path, threshold: object) -> None:
+    path = results.write(tmp_path)
+    stored = json.loads(path.read_text())
+    stored["nearmiss"]["edits"]["threshold"] = threshold
+    path.write_text(json.dumps(stored))
+    with pytest.raises(UserError, match="'threshold'.* must "):
+        Results.read(tmp_path)
+
+
 def test_labels_are_0_or_1(results: Results, tmp_path: Path) -> None:
     results.write(tmp_path)
     path = tmp_path / "scores" / "edits.jsonl"

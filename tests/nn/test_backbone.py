@@ -172,6 +172,7 @@ REFUSED: dict[str, Change] = {
     "config: weights elsewhere": changed("config.json", transformers_weights="../other.safetensors"),
     "adapters": written("adapter_config.json", "{}"),
     "modules: broken": written("modules.json", "["),
+    "modules: a long path": module(type="x.Dense", path="x" * 5000),
     "modules: a mapping": written("modules.json", '{"a": 1}'),
     "modules: numbers": written("modules.json", "[1, 2]"),
     "modules: no type": module(path="", name="2"),

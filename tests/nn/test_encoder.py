@@ -210,7 +210,7 @@ def test_checkpointing_changes_no_gradient(tiny: Path, sentences: list[str]) -> 
     torch.testing.assert_close(gradients[0], gradients[1])
 
 
-@pytest.mark.parametrize("broken", ["no folder", "no model", "module", "length", "freeze", "hub"])
+@pytest.mark.parametrize("broken", ["no folder", "no home", "no model", "module", "length", "freeze", "hub"])
 def test_what_cannot_be_read_is_one_line(
     tmp_path: Path, tiny: Path, new_backbone: Callable[..., Path], broken: str
 ) -> None:
@@ -221,6 +221,7 @@ def test_what_cannot_be_read_is_one_line(
     (odd / "modules.json").write_text(json.dumps(modules))
     arguments: dict[str, tuple[Any, str]] = {
         "no folder": ({"backbone": str(tmp_path / "none")}, "no such folder"),
+        "no home": ({"backbone": "~nobody_of_that_name/model"}, "~nobody_of_that_name/model: cannot be opened"),
         "no model": ({"backbone": str(tmp_path / "empty")}, "no model there"),
         "module": ({"backbone": str(odd)}, "does not know the module WeightedLayerPooling"),
         "length": ({"backbone": str(tiny), "max_length": 65}, "takes 2 to 64 tokens"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import Any
 
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from compret.nn.simmap import SimilarityMaps
 
 
-class Verifier(nn.Module):
+class Verifier(nn.Module, ABC):
     """Scores pairs by their similarity maps; higher means more surely the same.
 
     A score depends on its pair's valid cells alone: not on padding, on the batch or on the order of pairs.
