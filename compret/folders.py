@@ -84,8 +84,10 @@ def meant_checkpoint(given: str | None, root: Path, name: str) -> Path | None:
     """The checkpoint that `--ckpt_path` means.
 
     Raises:
-        UserError: it is a word of Lightning's for which compret has no file.
+        UserError: it is empty, or a word of Lightning's for which compret has no file.
     """
+    if given == "":
+        raise UserError("--ckpt_path: an empty name; give a file, or leave it out")
     if given in ("last", "best"):
         return newest_checkpoint(root, name, given)
     if given == "hpc" or (given and given.startswith("registry") and not Path(given).exists()):
