@@ -223,8 +223,12 @@ def _parquet(path: Path) -> Iterator[Record]:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(path)
-        yield from arrow_records(str(path), file.schema_arrow.names, file.iter_batches(batch_size=1000))
+        file, read = pq.ParquetFile(path), 0
+        for record in arrow_records(str(path), file.schema_arrow.names, file.iter_batches(batch_size=1000)):
+            read += 1
+            yield record
+        if read != file.metadata.num_rows:  # of a damaged column pyarrow may give none, and no error
+            raise UserError(f"{path}: damaged: {read} rows can be read of the {file.metadata.num_rows} that it says")
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise UserError(f"{path}: not valid Parquet ({root_cause(error)})") from error
 

@@ -267,3 +267,18 @@ def test_any_bytes_are_rows_or_one_line(tmp_path_factory: pytest.TempPathFactory
     path.write_bytes(content)
     with suppress(UserError):
         assert all(isinstance(row, dict) for row in rows_of(path))
+
+
+def test_a_parquet_file_with_fewer_rows_than_it_says_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """bug: of two columns of which one was damaged no row was read, without a word."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"anchor": ["a", "b"], "candidate": ["c", "d"]}), path)
+    assert len(list(read_records(path))) == 2
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda *_, **__: iter(()))
+    with pytest.raises(UserError, match=r"rows.parquet: damaged: 0 rows can be read of the 2 that it says"):
+        list(read_records(path))
