@@ -10,6 +10,7 @@ from jsonargparse import ActionConfigFile, Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
 from compret.config_files import find_config
+from compret.files import first_line
 from compret.types import UserError
 
 _KEY, _REQUIRED, _GOT, _UNION = 'Parser key "', "the following arguments are required: ", ". Got value: ", "- Expected "
@@ -58,6 +59,12 @@ class FindConfig(ActionConfigFile):
 
 class OneLineParser(LightningArgumentParser):
     """LightningArgumentParser that raises UserError for a wrong option where its base writes the whole usage."""
+
+    def parse_args(self, *args: Any, **options: Any) -> Any:
+        try:
+            return super().parse_args(*args, **options)
+        except (AttributeError, IndexError) as error:  # of argparse or jsonargparse, as at --print_config=--
+            raise UserError(f"an option has a value that it cannot take ({first_line(error)})") from error
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if not self.exit_on_error:

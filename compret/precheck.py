@@ -59,6 +59,8 @@ def check_options(given: GivenFirst, command: str) -> None:
     """
     known = _Classes(command, given["ckpt_path"] is not None)
     for file, content in given.contents:
+        if "config" in content:
+            raise UserError(f"--config {file}: names a config itself; give each with a --config of its own")
         try:
             known.check(as_tree(content))
         except UserError as error:
@@ -79,6 +81,8 @@ class _Classes:
         own = COMMANDS[self.command].options
         for name, value in tree.items():
             if name in ("model", "data", "trainer"):
+                if isinstance(value, list):
+                    raise UserError(f"--{name} {value}: expected a class or its options, not a list")
                 self._descend(name, value, None)
             elif name not in own:
                 raise no_such_option(_whole(name, value), own, None, self.command)

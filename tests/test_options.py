@@ -214,6 +214,11 @@ def test_neither_a_url_nor_a_class_that_is_none_gets_anywhere(
     assert value.strip("[]") in line
 
 
+def test_a_value_that_is_taken_for_none_is_one_line(compret: Run) -> None:
+    code, said = compret("fit", "--print_config=--")
+    assert (code, "compret: an option has a value that it cannot take" in said) == (2, True), said
+
+
 def test_one_callback_needs_no_list(compret: Run, tiny: Path, pairs: Path) -> None:
     data = ("--data", "NearMissPairs", "--data.files", f"[{pairs}]", "--model.backbone", tiny)
     code, said = compret("test", *data, *QUIET, "--trainer.callbacks", "DeviceStatsMonitor", "--trainer.logger", "true")

@@ -40,6 +40,9 @@ MISTAKES = {
     "fit --config mlflow.yaml": "--trainer.logger MLFlowLogger: needs a package that is not installed: "
     "pip install mlflow",
     "fit --config": "--config: expected one argument",
+    "test --ckpt_path=": "--ckpt_path: an empty name; give a file, or leave it out",
+    "fit --config nested.yaml": "--config nested.yaml: names a config itself; give each with a --config of its own",
+    "fit --config list.yaml": "--config list.yaml: --trainer [[[]]]: expected a class or its options, not a list",
     "fit --model.optimizer []": "--model.optimizer []: expected the options of AdamW, not a list",
     "fit --model.lora=[[]]": "--model.lora [[]]: expected the options of LoRA, not a list",
     f"predict --data.file {'x' * 5000}": "xxx… (5000 characters): cannot be opened (File name too long)",
@@ -67,6 +70,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "other_class.yaml").write_text(
         "model: {class_path: compret.tasks.DualEncoder, init_args: {loss: {temperature: 1}}}"
     )
+    (tmp_path / "nested.yaml").write_text("config: 0.5")
+    (tmp_path / "list.yaml").write_text("trainer: [[[]]]")
     (tmp_path / "there.jsonl").touch()
     monkeypatch.chdir(tmp_path)
     return tmp_path
