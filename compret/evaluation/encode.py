@@ -16,13 +16,8 @@ from tqdm.auto import tqdm
 from compret.distributed import gather_shards, missing_calls, rank, shard, world_size
 from compret.evaluation.vectors import MEMORY, VectorStore
 from compret.nn.encoder import TextEncoder
+from compret.nn.passes import passes_of, tokens_a_pass
 from compret.types import Encoded, Kind, Tokenized, UserError
-
-CPU_TOKENS_A_PASS = 2048
-"""Token cells of one pass on a CPU: their hidden states stay in its caches."""
-TOKENS_A_PASS = 1 << 16
-"""Token cells of one pass elsewhere: enough work to fill a GPU."""
-
 
 _PASSES_A_ROUND = 4
 """Passes of each rank between two exchanges with the others."""
@@ -86,8 +81,7 @@ def encoded_rounds(
     A pass holds the same texts whatever the number of ranks, so that its numbers are the same to the last bit.
     """
     lengths = np.array([len(text) for text in tokenized.ids], dtype=np.int64)
-    order = np.argsort(-lengths, kind="stable")
-    passes = [order[rows] for rows in budgeted(lengths[order], tokens_a_pass(encoder))]
+    passes = passes_of(lengths, tokens_a_pass(encoder.device))
     bar = progress_bar(int(lengths.sum()), progress, "tok")
     for start in range(0, len(passes), _PASSES_A_ROUND * world_size()):
         places = passes[start : start + _PASSES_A_ROUND * world_size()]
@@ -133,17 +127,3 @@ def evaluating(encoder: torch.nn.Module) -> Iterator[None]:
         yield
     finally:
         encoder.train(training)
-
-
-def tokens_a_pass(encoder: TextEncoder) -> int:
-    return CPU_TOKENS_A_PASS if encoder.device.type == "cpu" else TOKENS_A_PASS
-
-
-def budgeted(falling_lengths_B: NDArray[np.int64], budget: int) -> list[slice]:
-    """Consecutive slices of texts of falling length, each at most `budget` padded tokens (or one text)."""
-    slices, start = [], 0
-    while start < len(falling_lengths_B):
-        size = max(1, budget // max(1, int(falling_lengths_B[start])))
-        slices.append(slice(start, min(start + size, len(falling_lengths_B))))
-        start += size
-    return slices

@@ -10,12 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from compret.nn.encoder import TextEncoder
-from compret.nn.joint_tokens import Joiner, Joint, Pairs, TextIds, joint_groups
+from compret.nn.joint_tokens import Joiner, Joint, Pairs, TextIds
+from compret.nn.passes import passes_of, tokens_a_pass
 from compret.types import UserError
-
-CPU_TOKENS_A_PASS = 2048
-"""Token cells of one pass on a CPU: their hidden states stay in its caches."""
-TOKENS_A_PASS = 1 << 16
 
 
 class PairHead(nn.Module):
@@ -83,8 +80,7 @@ class CrossTransformer(nn.Module):
         device = cosine_P.device
         if len(pairs_P2) == 0:
             return torch.zeros(0, device=device)
-        budget = CPU_TOKENS_A_PASS if device.type == "cpu" else TOKENS_A_PASS
-        groups = joint_groups(self.joiner.lengths(left, right, pairs_P2), budget)
+        groups = passes_of(self.joiner.lengths(left, right, pairs_P2), tokens_a_pass(device))
         scores = [
             self(self.joiner.join(left, right, pairs_P2[group], device), cosine_P[torch.from_numpy(group).to(device)])
             for group in groups

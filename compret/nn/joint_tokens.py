@@ -104,14 +104,3 @@ class Joiner:
         ids_PM = known_T[torch.from_numpy(index_PM).to(known_T.device)].to(device)
         mask, second = (torch.from_numpy(x.astype(np.int64)) for x in (mask_PM, mask_PM & (places_M >= second_P1)))
         return Joint(TokenBatch(ids_PM, mask.to(device), tuple(lengths_P.tolist())), second.to(device))
-
-
-def joint_groups(lengths_P: NDArray[np.int64], budget: int) -> list[NDArray[np.int64]]:
-    """Pairs of similar length, each group at most `budget` padded tokens, or one pair."""
-    order = np.argsort(-lengths_P, kind="stable")
-    groups, start = [], 0
-    while start < len(order):
-        size = max(1, budget // max(1, int(lengths_P[order[start]])))
-        groups.append(order[start : start + size])
-        start += size
-    return groups

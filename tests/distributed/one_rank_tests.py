@@ -17,13 +17,14 @@ import torch
 import torch.distributed as dist
 import torch.distributed.nn  # imported later, it would keep the group that there is then, and its threads
 
-from compret.evaluation import approximate, encode
+from compret.evaluation import approximate
 from compret.evaluation.approximate import rank_approximately
 from compret.evaluation.cosine_scorer import CosineScorer
 from compret.evaluation.near_miss import NearMissSet
 from compret.evaluation.retrieval import RetrievalSet
 from compret.evaluation.retrieve import rank_documents
 from compret.evaluation.verifier_scorer import Recall, VerifierScorer
+from compret.nn import passes
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import MapTransformer
 from compret.types import Encoded, TokenBatch
@@ -31,7 +32,7 @@ from compret.types import Encoded, TokenBatch
 
 def main(rank: int, ranks: int, folder: Path) -> None:
     torch.set_num_threads(1)
-    encode.CPU_TOKENS_A_PASS = 64  # so that each rank's shard has several passes
+    passes.CPU_TOKENS_A_PASS = 64  # so that each rank's shard has several passes
     dist.init_process_group("gloo", init_method=f"file://{folder / f'test_{ranks}'}", rank=rank, world_size=ranks)
     texts = json.loads((folder / "texts.json").read_text())
     encoder, encoded = counting(folder)

@@ -8,10 +8,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from compret.evaluation import encode as module
-from compret.evaluation.encode import budgeted, encode
+from compret.evaluation.encode import encode
 from compret.evaluation.tokens import encode_tokens
+from compret.nn import passes
 from compret.nn.encoder import TextEncoder
+from compret.nn.passes import budgeted
 from compret.types import Encoded, TokenBatch, UserError
 
 QUIET = [HealthCheck.function_scoped_fixture]
@@ -32,7 +33,7 @@ def test_a_vector_depends_on_its_text_alone(
 ) -> None:
     whole = encode(tiny_encoder, sentences, "query").unit_ND
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "CPU_TOKENS_A_PASS", budget)
+        patch.setattr(passes, "CPU_TOKENS_A_PASS", budget)
         got = encode(tiny_encoder, [sentences[i] for i in rows], "query").unit_ND
     torch.testing.assert_close(got, whole[rows], rtol=0, atol=1e-5)
 

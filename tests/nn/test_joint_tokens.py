@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tokenizers.processors import BertProcessing, RobertaProcessing, TemplateProcessing
 
 from compret.nn.backbone import load_backbone
-from compret.nn.joint_tokens import Joiner, TextIds, joint_groups
+from compret.nn.joint_tokens import Joiner, TextIds
+from compret.nn.passes import passes_of
 from compret.nn.tokenizer import TextTokenizer
 from compret.types import UserError
 
@@ -77,6 +78,6 @@ def test_a_tokenizer_that_joins_in_another_way_is_refused(tiny: Path) -> None:
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=50), st.integers(1, 100))
 def test_groups_hold_each_pair_once_within_the_budget(lengths: list[int], budget: int) -> None:
-    groups = joint_groups(np.array(lengths), budget)
+    groups = passes_of(np.array(lengths), budget)
     assert sorted(np.concatenate(groups).tolist()) == list(range(len(lengths)))
     assert all(len(g) == 1 or len(g) * max(lengths[i] for i in g) <= budget for g in groups)
