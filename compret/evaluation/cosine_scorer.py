@@ -68,7 +68,7 @@ class CosineScorer(Scorer):
             "verifier": None,
             "special_tokens": None,
             "search": self.search,
-            "recall": {"backbone": self.encoder.name, "revision": self.encoder.revision, "weight": 0.0},
+            "recall": describe_recall(self.encoder, 0.0),
         }
 
 
@@ -90,6 +90,11 @@ def describe_encoder(encoder: TextEncoder) -> dict[str, Any]:
         "prompts": dict(encoder.tokenizer.prompts),
         "cpu_kernels": encoder.cpu_kernels.to_dict() if encoder.device.type == "cpu" else None,
     }
+
+
+def describe_recall(encoder: TextEncoder, weight: float) -> dict[str, Any]:
+    """By whose cosine documents are recalled, and what it counts beside the score."""
+    return {"backbone": encoder.name, "revision": encoder.revision, "weight": weight}
 
 
 def pair_cosines(left: Vectors, right: Vectors, rows_P2: NDArray[np.int64]) -> Tensor:

@@ -12,26 +12,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from compret.distributed import gather_shards, shard, world_size
+from compret.distributed import world_size
 from compret.evaluation.approximate import Search, searcher
 from compret.evaluation.cosine_scorer import (
     describe_encoder,
+    describe_recall,
     facing,
     pair_cosines,
     pair_counts,
-    text_counts,
     truncated_counts,
 )
 from compret.evaluation.encode import Vectors, check_scores, encode, evaluating, progress_bar
+from compret.evaluation.rerank import sharded
 from compret.evaluation.retrieve import DEPTH, Ranking
-from compret.evaluation.scorer import Rankings, ScoredPairs, Scorer, Searchable
+from compret.evaluation.scorer import ScoredPairs
+from compret.evaluation.two_stages import TwoStageScorer
 from compret.nn.cross_encoder import CrossTransformer
 from compret.nn.encoder import TextEncoder
 from compret.nn.joint_tokens import TextIds
 from compret.types import Kind
-
-_PAIRS = 1024
-"""Pairs that a rank scores at a time; the same ones whatever the number of ranks."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class Texts:
     vectors: Vectors
 
 
-class CrossScorer(Scorer):
+class CrossScorer(TwoStageScorer[Texts]):
     """A cross-encoder behind a recall stage by pooled cosine.
 
     Args:
@@ -67,42 +66,35 @@ class CrossScorer(Scorer):
         self.encoder, self.cross, self.search, self.recall_weight = encoder, cross, search, recall_weight
         self._rank_documents = searcher(search)
 
-    def rank(self, texts: Searchable) -> Rankings:
-        """Recall the best 100 documents of each query by pooled cosine, and order them by the cross-encoder."""
-        start = time.perf_counter()
-        documents = self._texts(texts.documents, "document", f"{texts.name} documents")
-        queries = self._texts(texts.queries, "query", f"{texts.name} queries")
-        encoded = time.perf_counter()
-        recalled = self._rank_documents(queries.vectors.unit_ND, documents.vectors, texts.document_ids, DEPTH)
-        searched = time.perf_counter()
-        reranked = self._reranked(queries, documents, recalled, texts.name)
-        first, second = (ranking.run(texts.query_ids, texts.document_ids) for ranking in (recalled, reranked))
-        seconds = {"encode": encoded - start, "search": searched - encoded, "rerank": time.perf_counter() - searched}
-        return Rankings(second, text_counts(documents.vectors, queries.vectors), seconds, first)
-
     def pairs(self, anchors: Sequence[str], candidates: Sequence[str], progress: str = "") -> ScoredPairs:
         """The mean of the two scores of (anchor, candidate) and (candidate, anchor); both get the query prompt."""
         start = time.perf_counter()
-        texts, rows_P2 = self._texts([*anchors, *candidates], "query", progress), facing(len(anchors))
+        texts, rows_P2 = self.index([*anchors, *candidates], "query", progress), facing(len(anchors))
         cosine_P = pair_cosines(texts.vectors, texts.vectors, rows_P2)
         forth_P, back_P = (self._scores(texts, texts, rows, cosine_P, progress) for rows in (rows_P2, rows_P2[:, ::-1]))
         scores_P = (forth_P + back_P) / 2 + self.recall_weight * cosine_P
-        return self._scored(scores_P, pair_counts(texts.vectors), start, progress)
+        return _scored(scores_P, pair_counts(texts.vectors), start)
 
     def relevance(
         self, queries: Sequence[str], documents: Sequence[str], rows_P2: NDArray[np.int64], progress: str = ""
     ) -> ScoredPairs:
         start = time.perf_counter()
-        left, right = self._texts(queries, "query", progress), self._texts(documents, "document", progress)
+        left, right = self.index(queries, "query", progress), self.index(documents, "document", progress)
         cosine_P = pair_cosines(left.vectors, right.vectors, rows_P2)
         scores_P = self._scores(left, right, rows_P2, cosine_P, progress) + self.recall_weight * cosine_P
-        return self._scored(scores_P, truncated_counts(left.vectors, right.vectors), start, progress)
+        return _scored(scores_P, truncated_counts(left.vectors, right.vectors), start)
 
-    def _texts(self, texts: Sequence[str], kind: Kind, progress: str) -> Texts:
+    def index(self, texts: Sequence[str], kind: Kind, progress: str = "") -> Texts:
         ids = TextIds.of(self.encoder.tokenizer(texts, kind).ids).to(self.encoder.device)
         return Texts(ids, encode(self.encoder, texts, kind, progress))
 
-    def _reranked(self, queries: Texts, documents: Texts, recalled: Ranking, progress: str) -> Ranking:
+    def vectors(self, indexed: Texts) -> Vectors:
+        return indexed.vectors
+
+    def recalled(self, queries: Texts, documents: Texts, ids: Sequence[str], depth: int = DEPTH) -> Ranking:
+        return self._rank_documents(queries.vectors.unit_ND, documents.vectors, ids, depth)
+
+    def reranked(self, queries: Texts, documents: Texts, recalled: Ranking, progress: str = "") -> Ranking:
         """The recalled documents by falling score, then by id."""
         rows_QK, columns_QK = recalled.rows_QK.sort(dim=1)
         cosines_QK = recalled.scores_QK.gather(1, columns_QK)
@@ -117,25 +109,19 @@ class CrossScorer(Scorer):
     def _scores(self, left: Texts, right: Texts, rows_P2: NDArray[np.int64], cosine_P: Tensor, progress: str) -> Tensor:
         """The cross-encoder's score of each pair, `(P,)`; ranks share the blocks of pairs."""
         order = np.argsort(self.cross.joiner.lengths(left.ids, right.ids, rows_P2), kind="stable")
-        blocks = [order[start : start + _PAIRS] for start in range(0, len(order), _PAIRS)]
         bar = progress_bar(len(order), progress, "pair")
-        mine = [cosine_P[:0].float()]
+
+        def score(block: NDArray[np.int64]) -> Tensor:
+            cosines = cosine_P[torch.from_numpy(block).to(cosine_P.device)]
+            scores = self.cross.score(left.ids, right.ids, rows_P2[block], cosines)
+            bar.update(len(block) * world_size())
+            return scores
+
         with evaluating(self.cross):
-            for block in shard(blocks):
-                cosines = cosine_P[torch.from_numpy(block).to(cosine_P.device)]
-                mine.append(self.cross.score(left.ids, right.ids, rows_P2[block], cosines))
-                bar.update(len(block) * world_size())
+            scores_P = sharded(order, score)
         bar.close()
-        where, scores_P = gather_shards(torch.cat(mine), blocks)
-        self._check(scores_P, progress or "pairs")
-        return torch.empty_like(scores_P).index_copy(0, torch.from_numpy(where).to(scores_P.device), scores_P)
-
-    def _scored(self, scores_P: Tensor, counts: dict[str, int], start: float, progress: str) -> ScoredPairs:
-        seconds = {"encode and read": time.perf_counter() - start}
-        return ScoredPairs(scores_P.double().cpu().numpy(), counts, seconds)
-
-    def _check(self, scores_P: Tensor, what: str) -> None:
-        check_scores(scores_P, self.encoder, f"{what} scored by the cross-encoder")
+        check_scores(scores_P, self.encoder, f"{progress or 'pairs'} scored by the cross-encoder")
+        return scores_P
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -143,7 +129,9 @@ class CrossScorer(Scorer):
             "verifier": {"class_path": "compret.nn.cross_encoder.CrossTransformer", "init_args": {}},
             "special_tokens": True,
             "search": self.search,
-            "recall": {
-                "backbone": self.encoder.name, "revision": self.encoder.revision, "weight": self.recall_weight
-            },
-        }  # fmt: skip
+            "recall": describe_recall(self.encoder, self.recall_weight),
+        }
+
+
+def _scored(scores_P: Tensor, counts: dict[str, int], start: float) -> ScoredPairs:
+    return ScoredPairs(scores_P.double().cpu().numpy(), counts, {"encode and read": time.perf_counter() - start})

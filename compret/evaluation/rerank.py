@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -60,9 +62,19 @@ def paired_scores(
     rows_P2 = np.stack([index.rows_N[texts] for index, texts in sides], axis=1)
     lengths_P2 = np.stack([np.array(index.states.lengths)[index.rows_N[texts]] for index, texts in sides], axis=1)
     order = np.lexsort((lengths_P2[:, 0], lengths_P2.prod(1)))
+    return sharded(
+        order, lambda block: score_pairs(verifier, left.states, right.states, rows_P2[block].tolist(), device)
+    )
+
+
+def sharded(order: NDArray[np.int64], score: Callable[[NDArray[np.int64]], torch.Tensor]) -> torch.Tensor:
+    """Scores of P pairs, `(P,)`, in the order of their numbers; ranks share blocks of them.
+
+    Args:
+        order: the pairs' numbers, those that cost alike beside each other.
+        score: the scores of a block of pairs, on this rank.
+    """
     blocks = [order[start : start + _PAIRS] for start in range(0, len(order), _PAIRS)]
-    mine = [torch.zeros(0, device=device)]
-    for block in shard(blocks):
-        mine.append(score_pairs(verifier, left.states, right.states, rows_P2[block].tolist(), device))
+    mine = [score(order[:0]), *map(score, shard(blocks))]
     where, scores_P = gather_shards(torch.cat(mine), blocks)
     return torch.empty_like(scores_P).index_copy(0, torch.from_numpy(where).to(scores_P.device), scores_P)

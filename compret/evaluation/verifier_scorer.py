@@ -15,17 +15,18 @@ from torch import Tensor
 from compret.evaluation.approximate import Search, searcher
 from compret.evaluation.cosine_scorer import (
     describe_encoder,
+    describe_recall,
     facing,
     pair_cosines,
     pair_counts,
-    text_counts,
     truncated_counts,
 )
 from compret.evaluation.encode import Vectors, check_scores, encode
 from compret.evaluation.rerank import paired_scores, rerank
 from compret.evaluation.retrieve import DEPTH, Ranking
-from compret.evaluation.scorer import Rankings, ScoredPairs, Scorer, Searchable
+from compret.evaluation.scorer import ScoredPairs
 from compret.evaluation.tokens import TokenIndex, encode_tokens
+from compret.evaluation.two_stages import TwoStageScorer
 from compret.nn.encoder import TextEncoder
 from compret.nn.verifiers import Verifier
 from compret.nn.verifiers.description import describe
@@ -55,7 +56,7 @@ class Index:
     """For the recall stage."""
 
 
-class VerifierScorer(Scorer):
+class VerifierScorer(TwoStageScorer[Index]):
     """A verifier over the token states of an encoder, behind a recall stage.
 
     Args:
@@ -83,25 +84,15 @@ class VerifierScorer(Scorer):
         self.search, self.recall = search, recall
         self._rank_documents = searcher(search)
 
-    def rank(self, texts: Searchable) -> Rankings:
-        """Recall the best 100 documents of each query by pooled cosine, and order them by the verifier."""
-        start = time.perf_counter()
-        documents = self.index(texts.documents, "document", f"{texts.name} documents")
-        queries = self.index(texts.queries, "query", f"{texts.name} queries")
-        encoded = time.perf_counter()
-        recalled = self.recalled(queries, documents, texts.document_ids)
-        searched = time.perf_counter()
-        reranked = self.reranked(queries, documents, recalled, texts.name)
-        first, second = (ranking.run(texts.query_ids, texts.document_ids) for ranking in (recalled, reranked))
-        seconds = {"encode": encoded - start, "search": searched - encoded, "rerank": time.perf_counter() - searched}
-        return Rankings(second, text_counts(documents.tokens.vectors, queries.tokens.vectors), seconds, first)
-
     def index(self, texts: Sequence[str], kind: Kind, progress: str = "") -> Index:
         """Encode texts, each once, for both stages."""
         tokens = encode_tokens(self.encoder, texts, kind, self.special_tokens, progress)
         if self.recall.encoder is None:
             return Index(tokens, tokens.vectors)
         return Index(tokens, encode(self.recall.encoder, texts, kind, progress and f"{progress}, recall"))
+
+    def vectors(self, indexed: Index) -> Vectors:
+        return indexed.tokens.vectors
 
     def recalled(self, queries: Index, documents: Index, ids: Sequence[str], depth: int = DEPTH) -> Ranking:
         """The best documents by pooled cosine."""
@@ -153,11 +144,10 @@ class VerifierScorer(Scorer):
         check_scores(scores, self.encoder, f"{what} by {type(self.verifier).__name__}")
 
     def describe(self) -> dict[str, Any]:
-        recalls = self.recall.encoder or self.encoder
         return {
             **describe_encoder(self.encoder),
             "verifier": describe(self.verifier),
             "special_tokens": self.special_tokens,
             "search": self.search,
-            "recall": {"backbone": recalls.name, "revision": recalls.revision, "weight": self.recall.weight},
+            "recall": describe_recall(self.recall.encoder or self.encoder, self.recall.weight),
         }
