@@ -13,10 +13,13 @@ from compret.types import UserError
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, advice: str = "") -> Iterator[Path]:
     """A path to write to; what stands there when the block ends appears under its real name, whole.
 
     Folders above it are made; nothing is left where the block fails, nor by a process that was killed within it.
+
+    Args:
+        advice: what a user may do where it cannot be written.
 
     Raises:
         UserError: it cannot be written.
@@ -28,7 +31,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise UserError(f"{path}: cannot be written ({error.strerror or error}){advice and f'; {advice}'}") from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from compret.atomic import atomic_path
 from compret.files import local_path
 from compret.own_files import held_out, is_embedded, share_held_out
 from compret.plain_parser import PlainParser
@@ -43,7 +44,8 @@ def init(arguments: Sequence[str]) -> int:
     if local_path(str(to)).exists() and not options.force:
         raise UserError(f"{to}: there is a file already; give another --output, or --force")
     text = recipes()[options.config].read_text(encoding="utf-8")
-    _write(to, filled(text, options.config, options.files, to))
+    with atomic_path(to, "give another --output") as unfinished:
+        unfinished.write_text(filled(text, options.config, options.files, to), encoding="utf-8")
     sys.stdout.write(f"wrote: {to}\nrun it: compret {_command(options.config, text)} --config {to}\n")
     return 0
 
@@ -89,13 +91,3 @@ def _command(config: str, text: str) -> str:
     """The command that a config's head shows first."""
     found = (line.split("compret ")[1].split()[0] for line in text.splitlines() if line.startswith("#   compret "))
     return next(found, "fit")
-
-
-def _write(to: Path, text: str) -> None:
-    part = to.with_name(f".{to.name}.tmp")
-    try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        part.replace(to)
-    except OSError as error:
-        raise UserError(f"{to}: cannot be written ({error.strerror}); give another --output") from error

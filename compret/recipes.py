@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from compret.atomic import atomic_path
 from compret.plain_parser import PlainParser
 from compret.types import UserError
 
@@ -54,13 +55,8 @@ def cp(arguments: Sequence[str]) -> int:
         to /= Path(options.name).name
     if to.exists() and not options.force:
         raise UserError(f"{to}: there is a file already; give another name, or --force")
-    part = to.with_name(f".{to.name}.tmp")
-    try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(recipes()[options.name], part)
-        part.replace(to)
-    except OSError as error:
-        raise UserError(f"{to}: cannot be written ({error.strerror}); give another name") from error
+    with atomic_path(to, "give another name") as unfinished:
+        shutil.copyfile(recipes()[options.name], unfinished)
     sys.stdout.write(f"{to}\n")
     return 0
 

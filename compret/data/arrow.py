@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compret.types import UserError
+from compret.atomic import atomic_path
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -36,7 +34,8 @@ def held(key: str, columns: Sequence[str], rows: Iterator[Cells], numbers: Seque
 
     path = Path(HF_DATASETS_CACHE) / "compret" / f"{key}.arrow"
     if not path.is_file():
-        _write(path, _schema(columns, numbers), rows)
+        with atomic_path(path, "set HF_DATASETS_CACHE") as unfinished:
+            _stream(unfinished, _schema(columns, numbers), rows)
     table = Dataset.from_file(str(path))
     names = [*columns, *numbers]
     return table.select_columns([name for name in names if table.data.column(name).null_count < len(table)])
@@ -46,19 +45,6 @@ def _schema(columns: Sequence[str], numbers: Sequence[str]) -> Schema:
     import pyarrow as pa
 
     return pa.schema([*((name, pa.string()) for name in columns), *((name, pa.float64()) for name in numbers)])
-
-
-def _write(path: Path, schema: Schema, rows: Iterator[Cells]) -> None:
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _stream(unfinished, schema, rows)
-        unfinished.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error}); set HF_DATASETS_CACHE") from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
 
 
 def _stream(path: Path, schema: Schema, rows: Iterator[Cells]) -> None:
