@@ -31,6 +31,23 @@ COMMANDS = {
     "doctor": "say what this machine gives a run, how fast it is, and what would help",
 }
 
+_LIGHT = {
+    "report": "report.command:main",
+    "experiment": "experiment.command:main",
+    "merge": "merge:merge",
+    "mteb": "mteb_files:mteb",
+    "perturb": "perturb_command:main",
+    "audit": "audit_command:main",
+    "explain": "explain_command:main",
+    "ls": "recipes:ls",
+    "cp": "recipes:cp",
+    "init": "init:init",
+    "doctor": "doctor:doctor",
+}
+"""Commands that bring their own parser: module and function."""
+_AT_ONCE = {"ls", "cp", "init", "mteb"}
+"""Those with nothing to tidy up when they are told to end."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command: 0, 2 for a mistake of the user's, told in one line, 130 after Ctrl-C, 143 after SIGTERM."""
@@ -62,46 +79,10 @@ def _command(arguments: list[str]) -> int:
 
     command = _parser().parse_args(arguments[:1]).command
     try:
-        if command == "report":
-            from compret.report.command import main as report
-
-            ending.how = "unwind"
-            return report(arguments[1:])
-        if command == "experiment":
-            from compret.experiment.command import main as experiment
-
-            ending.how = "unwind"
-            return experiment(arguments[1:])
-        if command == "merge":
-            from compret.merge import merge
-
-            ending.how = "unwind"
-            return merge(arguments[1:])
-        if command == "mteb":
-            from compret.mteb_files import mteb
-
-            return mteb(arguments[1:])
-        if command == "perturb":
-            from compret.perturb_command import main as perturb
-
-            ending.how = "unwind"
-            return perturb(arguments[1:])
-        if command in ("audit", "explain"):
-            ending.how = "unwind"
-            return int(import_module(f"compret.{command}_command").main(arguments[1:]))
-        if command in ("ls", "cp"):
-            from compret import recipes
-
-            return int(getattr(recipes, command)(arguments[1:]))
-        if command == "init":
-            from compret.init import init
-
-            return init(arguments[1:])
-        if command == "doctor":
-            from compret.doctor import doctor
-
-            ending.how = "unwind"
-            return doctor(arguments[1:])
+        if command in _LIGHT:
+            module, _, function = _LIGHT[command].partition(":")
+            ending.how = "leave" if command in _AT_ONCE else "unwind"
+            return int(getattr(import_module(f"compret.{module}"), function)(arguments[1:]))
         from compret.help import is_asked, show
 
         if is_asked(arguments):
