@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from compret.files import local_path
 from compret.types import UserError
 
 ROOMS = ("logs", "checkpoints")
@@ -33,7 +34,7 @@ def check_model(option: str, name: str) -> Path | None:
     Raises:
         UserError: it is a file, or a folder that is not there or holds no model.
     """
-    path = Path(name).expanduser()
+    path = local_path(name)
     if "\0" not in name and path.is_dir():
         if not any((path / file).is_file() for file in ("config.json", "modules.json")):
             raise UserError(f"{option} {name}: no model there; give a folder such as checkpoints/NAME/VERSION/export")

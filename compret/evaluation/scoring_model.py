@@ -11,6 +11,7 @@ from compret.evaluation.cosine_scorer import CosineScorer
 from compret.evaluation.guard_files import SETTINGS
 from compret.evaluation.retriever import TwoStageRetriever
 from compret.evaluation.verifier_scorer import VerifierScorer
+from compret.files import local_path
 from compret.metrics.calibration import Calibration
 from compret.nn.encoder import TextEncoder
 
@@ -34,8 +35,9 @@ def load_model(model: str | Path, device: str | None = None) -> ScoringModel:
         UserError: it cannot be read.
     """
     device = device or best_device()
-    if (Path(model).expanduser() / SETTINGS).exists():
-        guard = TwoStageRetriever.from_pretrained(Path(model).expanduser(), device)
+    folder = local_path(str(model))
+    if (folder / SETTINGS).exists():
+        guard = TwoStageRetriever.from_pretrained(folder, device)
         return ScoringModel(guard.scorer, guard.calibration)
     return ScoringModel(CosineScorer(TextEncoder(str(model)).to(device).eval()))
 

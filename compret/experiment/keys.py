@@ -15,6 +15,7 @@ import xxhash
 
 import compret
 from compret.config_files import GivenFirst
+from compret.files import local_path
 
 Key = Mapping[str, str]
 """config, code, data, and needs where a step builds on a fit: a run with another key is stale."""
@@ -66,7 +67,7 @@ def _of_source(name: str) -> str | None:
         name = name.removeprefix(prefix)
     if name.split(":")[0] == "pydoc":
         return _hash([platform.python_version(), _installed()])
-    path = Path(name).expanduser()
+    path = local_path(name)
     return _digest_of(path) if path.exists() else None
 
 
