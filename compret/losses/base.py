@@ -24,8 +24,6 @@ class Needs:
     """Every positive is scored with all anchors, too."""
     columns: tuple[str, ...] = ()
     """Columns of numbers that every source of training rows must have, such as `weight`."""
-    triplets: bool = False
-    """It learns from rows with a positive and a negative alone."""
 
 
 class Loss(ABC):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
-from compret.losses.base import Loss, Needs, check_temperature
+from compret.losses.base import Loss, check_temperature
 from compret.types import PairScores
 
 
@@ -20,10 +20,6 @@ class RankNet(Loss):
 
     def __post_init__(self) -> None:
         check_temperature(self.temperature)
-
-    @property
-    def needs(self) -> Needs:
-        return Needs(triplets=True)
 
     def __call__(self, scores: PairScores) -> Tensor:
         """Mean loss over the T triplets: a scalar, float32; 0 where there is none."""

@@ -103,6 +103,11 @@ class SuiteRunner(LightningModule):
             )
         check_finite(checkpoint["state_dict"], "the checkpoint")
 
+    def leave_out_encoder(self, checkpoint: dict[str, Any]) -> None:
+        """Of a model that never changes it: its backbone and revision are in the checkpoint."""
+        for name in [name for name in checkpoint["state_dict"] if name.startswith("encoder.")]:
+            del checkpoint["state_dict"][name]
+
     def _take_encoder(self, checkpoint: dict[str, Any]) -> None:
         """A frozen encoder is in no checkpoint, nor is an export's: it is the backbone, of the same revision."""
         if any(name.startswith("encoder.") for name in checkpoint["state_dict"]):

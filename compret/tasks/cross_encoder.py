@@ -92,5 +92,4 @@ class CrossEncoder(CalibratedRunner):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """The encoder is not saved: its backbone and revision are."""
         super().on_save_checkpoint(checkpoint)
-        for name in [name for name in checkpoint["state_dict"] if name.startswith("encoder.")]:
-            del checkpoint["state_dict"][name]
+        self.leave_out_encoder(checkpoint)

@@ -163,8 +163,7 @@ class SimilarityMapVerifier(CalibratedRunner):
         """A frozen encoder is not saved: its backbone and revision are."""
         super().on_save_checkpoint(checkpoint)
         if self.frozen:
-            for name in [name for name in checkpoint["state_dict"] if name.startswith("encoder.")]:
-                del checkpoint["state_dict"][name]
+            self.leave_out_encoder(checkpoint)
 
     @property
     def scored_with(self) -> dict[str, Any]:

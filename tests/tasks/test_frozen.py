@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -10,23 +9,11 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from compret.data.collate import Collate
 from compret.evaluation.vectors import half_on_disk
 from compret.nn.pair_scoring import joined
 from compret.nn.verifiers import MaxSim, MeanMap
 from compret.tasks import SimilarityMapVerifier
-from compret.types import TripletBatch
-
-
-@pytest.fixture
-def rows(triplets: Path) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in triplets.read_text().splitlines()][:8]
-    rows[3]["negative"] = None
-    return rows
-
-
-def batch_of(task: SimilarityMapVerifier, rows: list[dict[str, Any]]) -> TripletBatch:
-    return Collate(task.encoder.tokenizer, passes=3)(rows)
+from tests.tasks.batches import batch_of
 
 
 @pytest.mark.parametrize("special_tokens", [True, False])

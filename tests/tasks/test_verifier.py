@@ -22,20 +22,10 @@ from compret.nn.encoder import TextEncoder
 from compret.nn.pair_scoring import joined
 from compret.nn.verifiers import ConditionalPenalty, MapTransformer, MaxSim, Residual
 from compret.tasks import AdamW, SimilarityMapVerifier
-from compret.types import TripletBatch, UserError
+from compret.types import UserError
+from tests.tasks.batches import batch_of
 
 TRANSFORMER = '{"class_path": "MapTransformer", "init_args": {"width": 16, "layers": 1, "heads": 2, "max_length": 32}}'
-
-
-@pytest.fixture
-def rows(triplets: Path) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in triplets.read_text().splitlines()][:8]
-    rows[3]["negative"] = None
-    return rows
-
-
-def batch_of(task: SimilarityMapVerifier, rows: list[dict[str, Any]]) -> TripletBatch:
-    return Collate(task.encoder.tokenizer, passes=3)(rows)
 
 
 def maxsim(encoder: TextEncoder, a: str, c: str) -> torch.Tensor:
