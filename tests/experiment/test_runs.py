@@ -258,6 +258,27 @@ def test_ten_kills_at_random_moments_repeat_nothing_that_was_done(folder: Path) 
     assert len(calls(folder)) > len(PARTS)
 
 
+@pytest.mark.parametrize("all_of_them", [False, True])
+def test_a_killed_fit_goes_on_from_its_checkpoint(folder: Path, all_of_them: bool) -> None:
+    """SIGKILL to the experiment alone, or to all that it started too, at a moment when there is a checkpoint."""
+    (folder / "slow").touch()
+    run = start([sys.executable, "-c", PROCESS, "--only", "trained-2"], cwd=folder)
+    last = folder / "checkpoints/mine/trained-2/fit/last.ckpt"
+    assert wait_until(last.exists, run)
+    below = children(run.pid)
+    for pid in [*(below if all_of_them else ()), run.pid]:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    run.communicate()
+    assert wait_until(lambda: not any(map(is_running, below)))
+    step = int(last.read_text())
+    (folder / "slow").unlink()
+    assert experiment("--only", "trained-2") == 0
+    assert step > 0
+    assert f"fit trained-2 begins at {step}\n" in (folder / "calls").read_text()
+    assert numbers(folder)["trained-2"] == WHOLE["trained-2"]
+
+
 def is_done(root: Path, part: str) -> bool:
     command, run = part.split()
     record = read_record(root / "logs" / "mine" / run / {"fit": "fit", "test": "version_0"}[command])
